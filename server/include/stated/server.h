@@ -1,0 +1,138 @@
+/* libstated-server: serve your own state with tickets, backpressure, deadlines and durable order.
+
+   Describe a service in a .proto whose methods declare their access mode, let protoc-gen-stated
+   write the method table, implement the handlers, register, run. Handlers of READ methods may run
+   beside each other; a WRITE handler runs alone; all take effect in ticket order. No handler may
+   wait. */
+#ifndef STATED_SERVER_H
+#define STATED_SERVER_H
+
+#include "stated/status.h"
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Numbers as in stated/v1/options.proto. */
+enum stated_access {
+    STATED_ACCESS_NONE = 1,
+    STATED_ACCESS_READ = 2,
+    STATED_ACCESS_WRITE = 3,
+    STATED_ACCESS_PARK = 4,
+};
+
+/* One call while its handler runs. Opaque; valid until the handler returns. */
+struct stated_call;
+
+/* What a service may say about a call before it is admitted; set from the method, refined by
+ * `admit`. */
+struct stated_admission {
+    bool light; /* READ only: small and bounded; may run inline and within a write run. Default
+                   false. */
+    bool
+        bypass; /* READ only: takes no ticket and sees the newest committed state. Default false. */
+};
+
+/* One method of a service, written by protoc-gen-stated. */
+struct stated_method {
+    const char *name; /* "package.Service/Method" */
+    enum stated_access access;
+    const ProtobufCMessageDescriptor *request;
+    const ProtobufCMessageDescriptor *response;
+    /* Calls the handler in `handlers` with the types it wants; UNIMPLEMENTED when it is NULL. */
+    enum stated_code (*invoke)(const void *handlers, struct stated_call *call,
+                               const ProtobufCMessage *request, ProtobufCMessage *response);
+    /* The same for the optional admission check; OK when it is NULL. */
+    enum stated_code (*admit)(const void *handlers, struct stated_call *call,
+                              const ProtobufCMessage *request, struct stated_admission *admission);
+};
+
+/* A service, written by protoc-gen-stated as `<package>_<service>_type`. */
+struct stated_service_type {
+    const char *name; /* "package.Service" */
+    const struct stated_method *methods;
+    size_t n_methods;
+};
+
+/* For handlers, on the handler's thread only. */
+
+/* The state given at registration. */
+void *stated_call_state(const struct stated_call *call);
+
+/* Fails the call: sets code and a message for people (printf style; name the offending value and
+   what to do), and returns code, so that a handler ends with `return stated_call_fail(call, ...)`.
+ */
+enum stated_code stated_call_fail(struct stated_call *call, enum stated_code code,
+                                  const char *format, ...) STATED_PRINTF(3, 4);
+
+/* Memory that lives until the reply is sent; for what a response points at. NULL when the call has
+   used up its memory: answer RESOURCE_EXHAUSTED. */
+void *stated_call_alloc(struct stated_call *call, size_t size) STATED_MUST_USE;
+
+/* A server: listeners, gate, workers. Opaque. */
+struct stated_server;
+
+struct stated_server_options {
+    const char *const *listen; /* NNG URLs: "ipc:///path", "tcp://127.0.0.1:7420" */
+    size_t n_listen;
+    uint32_t workers; /* threads that execute calls; at least 2 */
+    uint32_t max_queued_calls;
+    uint64_t max_queued_bytes;
+    uint64_t max_message_bytes; /* of a frame, either way */
+    uint32_t max_connections;
+    uint32_t max_calls_per_frame;
+    uint32_t max_calls_per_connection;
+    uint32_t default_timeout_ms; /* of a call that names none */
+    uint32_t max_timeout_ms;     /* a call that asks for more gets INVALID_ARGUMENT */
+    uint32_t idle_timeout_ms; /* a connection without a completed request for this long is closed */
+    uint32_t drain_timeout_ms; /* how long stop waits for calls in flight */
+};
+
+#define STATED_SERVER_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        .workers = 4, .max_queued_calls = 4096, .max_queued_bytes = 64u << 20,                     \
+        .max_message_bytes = 1u << 20, .max_connections = 1024, .max_calls_per_frame = 1024,       \
+        .max_calls_per_connection = 1024, .default_timeout_ms = 5000, .max_timeout_ms = 600000,    \
+        .idle_timeout_ms = 300000, .drain_timeout_ms = 10000                                       \
+    }
+
+/* Makes a server that does not listen yet; options are copied. On failure *server is NULL and
+   status (may be NULL) says why: INVALID_ARGUMENT names the option. */
+enum stated_code stated_server_new(const struct stated_server_options *options,
+                                   struct stated_server **server,
+                                   struct stated_status *status) STATED_MUST_USE;
+
+/* Serves `type` with `handlers` (the generated struct; static or outliving the server) and `state`,
+   which handlers get by stated_call_state. Before start. ALREADY_EXISTS when the name is taken. */
+enum stated_code stated_server_register(struct stated_server *server,
+                                        const struct stated_service_type *type,
+                                        const void *handlers, void *state,
+                                        struct stated_status *status) STATED_MUST_USE;
+
+/* Listens and serves until stopped. Returns once every endpoint accepts. A failure names the
+   endpoint and leaves the server stopped. */
+enum stated_code stated_server_start(struct stated_server *server,
+                                     struct stated_status *status) STATED_MUST_USE;
+
+/* Asks the server to stop: new calls get UNAVAILABLE, calls in flight are answered. Idempotent,
+   returns at once; any thread, not a signal handler. */
+void stated_server_stop(struct stated_server *server);
+
+/* Waits until a stop has been asked for and is complete. OK when every call in flight was answered,
+   DEADLINE_EXCEEDED when drain_timeout_ms cut it short. Not from a handler. */
+enum stated_code stated_server_join(struct stated_server *server,
+                                    struct stated_status *status) STATED_MUST_USE;
+
+/* Frees a server that never started or has been joined. NULL is allowed. */
+void stated_server_free(struct stated_server *server);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

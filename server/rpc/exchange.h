@@ -1,0 +1,50 @@
+/* One frame on its way through the server, from receive to reply. Knows no transport: a slot of
+   server/net/ owns it, another transport could as well. */
+#ifndef STATED_RPC_EXCHANGE_H
+#define STATED_RPC_EXCHANGE_H
+
+#include "rpc/arena.h"
+#include "sched/gate.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dispatch;
+struct stated_call;
+
+struct exchange {
+    struct dispatch *dispatch;
+    struct arena arena;
+    struct gate_party *party;
+    struct stated_call *calls; /* in the arena */
+    size_t n_calls;
+    atomic_size_t open_calls;    /* without an outcome yet, plus one while begin runs */
+    enum stated_code frame_code; /* not OK: the frame as a whole was refused, with frame_message */
+    const char *frame_message;
+    /* The transport's: every call has its outcome; encode the reply and send it. Called exactly
+       once per begin, on whatever thread finished the last call, possibly before begin returns. */
+    void (*answered)(struct exchange *self);
+};
+
+/* In place, for reuse over many frames. Takes no memory yet. */
+void exchange_init(struct exchange *self, struct dispatch *dispatch,
+                   void (*answered)(struct exchange *self));
+
+/* Frees what it holds. No frame may be in it. */
+void exchange_deinit(struct exchange *self);
+
+/* Takes the frame apart and starts its calls; leads to exactly one answered(). The body is not
+   needed after this returns. party: whose share it counts against; outlives the exchange's frame.
+   Any thread; never blocks. */
+void exchange_begin(struct exchange *self, const uint8_t *body, size_t length,
+                    struct gate_party *party);
+
+/* From answered() on: the bytes of the reply frame, and the frame itself into `out`. */
+size_t exchange_reply_size(struct exchange *self);
+void exchange_put_reply(struct exchange *self, uint8_t *out);
+
+/* After the reply has been encoded: forgets the frame, ready for the next begin. */
+void exchange_reset(struct exchange *self);
+
+#endif

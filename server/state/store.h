@@ -1,0 +1,102 @@
+/* The interface to an engine: what keeps the state. The handlers above see nothing else of it.
+
+   Work comes in runs. begin a run, apply operations in ticket order, commit it. A SHARED run sees
+   one committed state and changes nothing; an EXCLUSIVE run is one transaction with one commit: a
+   read in it sees the writes before it, and no result counts before commit has completed.
+
+   commit may complete later and from another thread. So results are read only after completion: an
+   engine over a distributed store may fill them then. The LMDB engine fills them at apply. */
+#ifndef STATED_STATE_STORE_H
+#define STATED_STATE_STORE_H
+
+#include "rpc/arena.h"
+
+#include "stated/status.h"
+#include "stated/v1/state.pb-c.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+struct store_run;
+
+enum store_mode { STORE_SHARED, STORE_EXCLUSIVE };
+
+/* What an engine can do beyond runs; what it cannot is answered UNIMPLEMENTED. */
+enum store_capability {
+    STORE_CAN_CHANGES = 1 << 0,      /* a change log: Watch and history */
+    STORE_CAN_EXACTLY_ONCE = 1 << 1, /* remembers replies by client and sequence */
+    STORE_CAN_SNAPSHOT = 1 << 2,
+};
+
+enum store_kind { STORE_READ, STORE_WRITE };
+
+/* One operation of a run; embedded in struct stated_call, alive until the run has completed. The
+   request is already valid (state/validate.h): an engine fails only for reasons of storage or of
+   what the state holds (an Add on a value that is no number). */
+struct store_op {
+    enum store_kind kind;
+    union {
+        const Stated__V1__ReadRequest *read;
+        const Stated__V1__WriteRequest *write;
+    };
+    union {
+        Stated__V1__ReadResponse *read_response; /* initialised; the engine fills it from `arena` */
+        Stated__V1__WriteResponse *write_response;
+    };
+    struct arena *arena;       /* for everything the response points at */
+    size_t max_response_bytes; /* a read stops (more = true) before its encoding grows past this */
+    enum stated_code code;     /* the outcome, OK unless the engine says otherwise */
+    const char *message;       /* with code: static, or in the arena; "" when OK */
+    struct store_op *next;     /* the engine's own, links the run's operations */
+};
+
+struct store_status {
+    const char *engine;     /* static */
+    const char *durability; /* static */
+    uint64_t revision;
+    uint64_t keys;
+    uint64_t file_bytes;
+    uint64_t size_limit_bytes;
+    uint32_t format_version;
+};
+
+enum store_progress {
+    STORE_COMPLETE, /* the run has completed; done is not called */
+    STORE_PENDING,  /* done is called exactly once, later, on a thread of the engine's choice */
+};
+
+typedef void (*store_done)(void *argument);
+
+/* Each member may be called from any thread unless it says otherwise. */
+struct store_ops {
+    uint32_t capabilities;
+
+    /* Starts a run. EXCLUSIVE runs are never begun while another one is open (the gate's lock);
+       SHARED ones may overlap with anything. A failure to start is reported by every operation of
+       the run, so that there is one path for errors; NULL only when memory is out. Does not block
+       beyond disk. */
+    struct store_run *(*begin)(struct store *self, enum store_mode mode);
+
+    /* Adds op to the run, in ticket order. In a SHARED run op must be a READ. May execute it at
+     * once. */
+    void (*apply)(struct store_run *run, struct store_op *op);
+
+    /* Ends the run: on completion every op has its final code and response. An op whose outcome
+       cannot be known (a failed sync) has code UNKNOWN. The run is gone afterwards. */
+    enum store_progress (*commit)(struct store_run *run, store_done done, void *argument);
+
+    /* Figures for Status. Never blocks on a writer. */
+    void (*read_status)(struct store *self, struct store_status *status);
+
+    /* Flushes what the durability mode still owes, closes files and frees. No run may be open. */
+    void (*close)(struct store *self);
+};
+
+/* The first member of every engine's own struct. */
+struct store {
+    const struct store_ops *ops;
+};
+
+#endif
