@@ -63,12 +63,18 @@ void stated_client_close(struct stated_client *client);
 
 /* For the generated functions; a program calls those instead. */
 
+/* The typed callback of an asynchronous call, carried under a type of its own: whoever knows its
+   real type converts it back before calling it, so no function is ever called through a foreign
+   type. */
+typedef void (*stated_callback)(void);
+
 /* Told once about each asynchronous call, on a thread of the library, never on the caller's stack
-   and never with a lock held: it may issue further calls but must not block. status is valid during
+   and never with a lock held: it may issue further calls but must not block. Generated for each
+   method: converts callback and response to the method's types and calls it. status is valid during
    the call; response is NULL unless OK and then the callee's, to free with its free_unpacked(…,
    NULL). */
-typedef void (*stated_call_done)(void *argument, const struct stated_status *status,
-                                 ProtobufCMessage *response);
+typedef void (*stated_call_done)(stated_callback callback, void *argument,
+                                 const struct stated_status *status, ProtobufCMessage *response);
 
 /* What the generated code knows of a method. */
 struct stated_client_method {
@@ -85,13 +91,14 @@ enum stated_code stated_client_call(struct stated_client *client,
                                     const ProtobufCMessage *request, ProtobufCMessage **response,
                                     struct stated_status *status) STATED_MUST_USE;
 
-/* Starts a call; done is told the outcome. The request is encoded before this returns and may be
-   freed then. Anything but OK means that the call did not start and done will not be called. */
+/* Starts a call; done is told the outcome, with callback and argument as given here (both may be
+   NULL if done does without). The request is encoded before this returns and may be freed then.
+   Anything but OK means that the call did not start and done will not be called. */
 enum stated_code stated_client_call_async(struct stated_client *client,
                                           const struct stated_client_method *method,
                                           const struct stated_call_options *options,
                                           const ProtobufCMessage *request, stated_call_done done,
-                                          void *argument,
+                                          stated_callback callback, void *argument,
                                           struct stated_status *status) STATED_MUST_USE;
 
 #ifdef __cplusplus
