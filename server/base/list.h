@@ -79,4 +79,16 @@ static inline struct list_node *list_pop_front(struct list *self)
     return first;
 }
 
+/* Moves every node of `from`, which is left empty, into self, whose content is overwritten. */
+static inline void list_take(struct list *self, struct list *from)
+{
+    list_init(self);
+    if (!list_is_empty(from)) {
+        self->head = from->head;
+        self->head.next->prev = &self->head;
+        self->head.prev->next = &self->head;
+        list_init(from);
+    }
+}
+
 #endif

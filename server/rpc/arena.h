@@ -6,6 +6,7 @@
 #include "stated/status.h"
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdarg.h>
 #include <stddef.h>
 
 struct arena_chunk;
@@ -39,5 +40,7 @@ void *arena_copy(struct arena *self, const void *data, size_t length) STATED_MUS
 
 /* A formatted string, cut to STATED_MESSAGE_BYTES; a static text when memory is out, never NULL. */
 const char *arena_format(struct arena *self, const char *format, ...) STATED_PRINTF(2, 3);
+const char *arena_vformat(struct arena *self, const char *format, va_list arguments)
+    STATED_PRINTF(2, 0);
 
 #endif

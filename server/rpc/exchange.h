@@ -44,6 +44,15 @@ void exchange_begin(struct exchange *self, const uint8_t *body, size_t length,
 size_t exchange_reply_size(struct exchange *self);
 void exchange_put_reply(struct exchange *self, uint8_t *out);
 
+/* How large the response message of a call of this frame may be, packed: a read gets what the reply
+   frame can hold (and is refused later if its neighbours leave too little); a write, whose reply
+   must not be refused once it has taken effect, an equal share. */
+size_t exchange_response_share(const struct exchange *self, const struct stated_call *call);
+
+/* For struct stated_call: one more call has its outcome. The exchange may be answered and used
+   again before this returns. */
+void exchange_call_done(struct exchange *self);
+
 /* After the reply has been encoded: forgets the frame, ready for the next begin. */
 void exchange_reset(struct exchange *self);
 

@@ -55,6 +55,7 @@ struct store_op {
 struct store_status {
     const char *engine;     /* static */
     const char *durability; /* static */
+    const char *directory;  /* the store's, as long as it is open; "" when it keeps no files */
     uint64_t revision;
     uint64_t keys;
     uint64_t file_bytes;
@@ -97,6 +98,11 @@ struct store_ops {
 /* The first member of every engine's own struct. */
 struct store {
     const struct store_ops *ops;
+    /* Set by the server before the first run. The engine calls it once, from any thread and with no lock
+       held, when it can no longer promise anything (a sync failed): the server logs it and stops with a
+       non-zero status. reason is static or the store's. */
+    void (*failed)(void *context, const char *reason);
+    void *failed_context;
 };
 
 #endif

@@ -124,11 +124,13 @@ enum stated_code stated_server_start(struct stated_server *server,
 void stated_server_stop(struct stated_server *server);
 
 /* Waits until a stop has been asked for and is complete. OK when every call in flight was answered,
-   DEADLINE_EXCEEDED when drain_timeout_ms cut it short. Not from a handler. */
+   DEADLINE_EXCEEDED when drain_timeout_ms passed first: a handler is still at work, and all that is
+   left is to exit. DATA_LOSS when the store failed. Not from a handler. */
 enum stated_code stated_server_join(struct stated_server *server,
                                     struct stated_status *status) STATED_MUST_USE;
 
-/* Frees a server that never started or has been joined. NULL is allowed. */
+/* Frees a server that never started or has been joined; after a join that gave DEADLINE_EXCEEDED it
+   does nothing. NULL is allowed. */
 void stated_server_free(struct stated_server *server);
 
 #ifdef __cplusplus

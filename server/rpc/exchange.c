@@ -1,0 +1,204 @@
+/* A frame's calls are counted down by open_calls, which holds one more while begin still hands
+   calls out: so answered() comes exactly once, after the last outcome, whoever brings it. */
+#include "rpc/exchange.h"
+
+#include "base/clock.h"
+#include "frame.h"
+#include "rpc/call.h"
+#include "rpc/dispatch.h"
+
+#include <string.h>
+
+/* What a frame may use of memory, in messages of the largest size: the unpacked request (structs
+   are larger than their encoding) and the responses. */
+#define ARENA_MESSAGES 4
+#define ARENA_SPARE_BYTES ((size_t)256 << 10)
+
+/* Of a reply beside its payload: status or order, and their tags and lengths. */
+#define REPLY_OVERHEAD_BYTES ((size_t)64)
+
+void exchange_init(struct exchange *self, struct dispatch *dispatch,
+                   void (*answered)(struct exchange *self))
+{
+    *self = (struct exchange){.dispatch = dispatch, .answered = answered};
+    arena_init(&self->arena,
+               dispatch->limits.max_message_bytes * ARENA_MESSAGES + ARENA_SPARE_BYTES);
+}
+
+void exchange_deinit(struct exchange *self)
+{
+    arena_deinit(&self->arena);
+}
+
+void exchange_reset(struct exchange *self)
+{
+    arena_reset(&self->arena);
+    self->calls = NULL;
+    self->n_calls = 0;
+    self->party = NULL;
+}
+
+void exchange_call_done(struct exchange *self)
+{
+    if (atomic_fetch_sub_explicit(&self->open_calls, 1, memory_order_acq_rel) == 1) {
+        self->answered(self);
+    }
+}
+
+static void refuse_frame(struct exchange *self, enum stated_code code, const char *message)
+{
+    self->frame_code = code;
+    self->frame_message = arena_format(&self->arena, "%s", message);
+}
+
+static Stated__V1__RequestFrame *unpack(struct exchange *self, const uint8_t *body, size_t length)
+{
+    const struct dispatch_limits *limits = &self->dispatch->limits;
+    if (length > limits->max_message_bytes) {
+        self->frame_code = STATED_INVALID_ARGUMENT;
+        self->frame_message =
+            arena_format(&self->arena,
+                         "the frame has %zu bytes, the server's limit is %llu; send less at a time",
+                         length, (unsigned long long)limits->max_message_bytes);
+        return NULL;
+    }
+    Stated__V1__RequestFrame *frame = NULL;
+    struct stated_status status;
+    enum stated_code code = frame_unpack_request(body, length, limits->max_calls_per_frame,
+                                                 &self->arena.allocator, &frame, &status);
+    if (code != STATED_OK) {
+        refuse_frame(self, code, status.message);
+        return NULL;
+    }
+    return frame;
+}
+
+/* Prepares every call; those that are for the gate are gathered and submitted together. */
+static void start_calls(struct exchange *self, const Stated__V1__RequestFrame *frame)
+{
+    size_t n = frame->n_calls;
+    struct stated_call *calls = arena_alloc(&self->arena, n * sizeof(*calls));
+    struct gate_entry **entries = arena_alloc(&self->arena, n * sizeof(struct gate_entry *));
+    if (calls == NULL || entries == NULL) {
+        refuse_frame(self, STATED_RESOURCE_EXHAUSTED,
+                     "the frame needs more memory than a frame may; send fewer calls in it");
+        return;
+    }
+    memset(calls, 0, n * sizeof(*calls));
+    self->calls = calls;
+    self->n_calls = n;
+    atomic_store_explicit(&self->open_calls, n + 1, memory_order_relaxed);
+
+    size_t n_entries = 0;
+    uint64_t now_ns = clock_now_ns();
+    for (size_t i = 0; i < n; i++) {
+        calls[i].exchange = self;
+        if (dispatch_prepare(self->dispatch, &calls[i], frame->calls[i], now_ns)) {
+            entries[n_entries++] = &calls[i].entry;
+        } else {
+            call_complete(&calls[i]);
+        }
+    }
+    if (n_entries > 0) {
+        gate_submit(self->dispatch->gate, entries, n_entries, now_ns);
+    }
+}
+
+void exchange_begin(struct exchange *self, const uint8_t *body, size_t length,
+                    struct gate_party *party)
+{
+    self->party = party;
+    self->frame_code = STATED_OK;
+    atomic_store_explicit(&self->open_calls, 1, memory_order_relaxed);
+    Stated__V1__RequestFrame *frame = unpack(self, body, length);
+    if (frame != NULL) {
+        start_calls(self, frame);
+    }
+    exchange_call_done(self);
+}
+
+/* Room for payloads in the reply frame. */
+static size_t payload_room(const struct exchange *self)
+{
+    size_t overhead = frame_reply_header_size() + self->n_calls * REPLY_OVERHEAD_BYTES;
+    size_t limit = self->dispatch->limits.max_message_bytes;
+    return limit > overhead ? limit - overhead : 0;
+}
+
+size_t exchange_response_share(const struct exchange *self, const struct stated_call *call)
+{
+    size_t room = payload_room(self);
+    return call->entry.access == GATE_WRITE ? room / self->n_calls : room;
+}
+
+/* A reply that does not fit is replaced by one that says so, without a message if need be. */
+static size_t fit_reply(struct stated_call *call, size_t room)
+{
+    size_t size = frame_reply_size(&call->reply);
+    if (size <= room + REPLY_OVERHEAD_BYTES) {
+        return size;
+    }
+    if (call->reply.payload != NULL && call->entry.access == GATE_WRITE) {
+        stated_call_fail(call, STATED_INTERNAL,
+                         "the write took effect, but its reply of %zu bytes does not fit the frame",
+                         size);
+    } else if (call->reply.payload != NULL) {
+        stated_call_fail(call, STATED_RESOURCE_EXHAUSTED,
+                         "the reply of %zu bytes does not fit the frame beside the others; ask for "
+                         "less, or send fewer calls in a frame",
+                         size);
+    }
+    call->reply.payload = NULL;
+    if (frame_reply_size(&call->reply) > room + REPLY_OVERHEAD_BYTES) {
+        call->reply.message = "";
+    }
+    return frame_reply_size(&call->reply);
+}
+
+/* Sizes the replies of the writes, or of all other calls; takes what they need from *room. */
+static size_t fit_replies(struct exchange *self, bool writes, size_t *room)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < self->n_calls; i++) {
+        if ((self->calls[i].entry.access == GATE_WRITE) == writes) {
+            size_t size = fit_reply(&self->calls[i], *room);
+            size_t payload = size > REPLY_OVERHEAD_BYTES ? size - REPLY_OVERHEAD_BYTES : 0;
+            *room -= payload < *room ? payload : *room;
+            total += size;
+        }
+    }
+    return total;
+}
+
+static struct frame_reply frame_refusal(const struct exchange *self)
+{
+    return (struct frame_reply){.code = self->frame_code, .message = self->frame_message};
+}
+
+size_t exchange_reply_size(struct exchange *self)
+{
+    size_t total = frame_reply_header_size();
+    if (self->frame_code != STATED_OK) {
+        struct frame_reply refusal = frame_refusal(self);
+        return total + frame_reply_size(&refusal);
+    }
+    /* Writes first: they have taken effect, so their replies must not be crowded out by reads. */
+    size_t room = payload_room(self);
+    total += fit_replies(self, true, &room);
+    total += fit_replies(self, false, &room);
+    return total;
+}
+
+void exchange_put_reply(struct exchange *self, uint8_t *out)
+{
+    out = frame_put_reply_header(out, self->dispatch->epoch);
+    if (self->frame_code != STATED_OK) {
+        struct frame_reply refusal = frame_refusal(self);
+        frame_reply_size(&refusal);
+        frame_put_reply(out, &refusal);
+        return;
+    }
+    for (size_t i = 0; i < self->n_calls; i++) {
+        out = frame_put_reply(out, &self->calls[i].reply);
+    }
+}

@@ -1,0 +1,33 @@
+/* The server's inside, for its own services. The public half is stated/server.h. */
+#ifndef STATED_SERVER_INTERNAL_H
+#define STATED_SERVER_INTERNAL_H
+
+#include "sched/gate.h"
+#include "state/store.h"
+
+#include "stated/server.h"
+
+#include <stdbool.h>
+
+struct transport;
+
+/* The runs of the gate become the store's transactions. Before start; the store outlives the
+ * server. */
+void server_use_store(struct stated_server *self, struct store *store);
+
+/* What AdminService reports. Gate, store and transport may be asked while a call
+   is served. store is NULL when the services keep their own state. */
+struct server_view {
+    const struct stated_server_options *options;
+    uint64_t epoch;
+    uint64_t uptime_ms;
+    bool draining;
+    struct gate *gate;
+    struct store *store;
+    struct transport *transport;
+};
+
+/* Any thread, while the server serves. */
+void server_read_view(struct stated_server *self, struct server_view *view);
+
+#endif
