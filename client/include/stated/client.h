@@ -7,6 +7,7 @@
 #ifndef STATED_CLIENT_H
 #define STATED_CLIENT_H
 
+#include "stated/access.h"
 #include "stated/status.h"
 
 #include <protobuf-c/protobuf-c.h>
@@ -76,9 +77,11 @@ typedef void (*stated_callback)(void);
 typedef void (*stated_call_done)(stated_callback callback, void *argument,
                                  const struct stated_status *status, ProtobufCMessage *response);
 
-/* What the generated code knows of a method. */
+/* What the generated code knows of a method. The access mode tells what a lost connection means: a
+   read can be asked again, the outcome of a write is unknown. */
 struct stated_client_method {
     const char *name; /* "package.Service/Method" */
+    enum stated_access access;
     const ProtobufCMessageDescriptor *request;
     const ProtobufCMessageDescriptor *response;
 };

@@ -7,6 +7,7 @@
 #ifndef STATED_SERVER_H
 #define STATED_SERVER_H
 
+#include "stated/access.h"
 #include "stated/status.h"
 
 #include <protobuf-c/protobuf-c.h>
@@ -17,14 +18,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Numbers as in stated/v1/options.proto. */
-enum stated_access {
-    STATED_ACCESS_NONE = 1,
-    STATED_ACCESS_READ = 2,
-    STATED_ACCESS_WRITE = 3,
-    STATED_ACCESS_PARK = 4,
-};
 
 /* One call while its handler runs. Opaque; valid until the handler returns. */
 struct stated_call;
