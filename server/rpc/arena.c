@@ -129,15 +129,16 @@ void *arena_copy(struct arena *self, const void *data, size_t length)
 
 const char *arena_vformat(struct arena *self, const char *format, va_list arguments)
 {
-    char text[STATED_MESSAGE_BYTES];
+    char
+        text[STATED_MESSAGE_BYTES + 1]; /* one more, to see whether the cut is inside a character */
     int length = vsnprintf(text, sizeof(text), format, arguments);
     if (length < 0) {
         return "a message could not be formatted";
     }
-    if ((size_t)length >= sizeof(text)) {
-        length = sizeof(text) - 1;
+    if (length >= STATED_MESSAGE_BYTES) {
+        length = STATED_MESSAGE_BYTES - 1;
         while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80) {
-            length--; /* vsnprintf may have cut a UTF-8 sequence; the wire wants whole ones */
+            length--;
         }
     }
     const char *copy = arena_copy(self, text, (size_t)length);
