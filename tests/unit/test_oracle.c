@@ -2,11 +2,9 @@
  */
 #include "order/oracle.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "test.h"
 
 enum { KEYS = 4, MAX_CALLS = 64 };
 

@@ -1,11 +1,7 @@
 /* Is the linear-time sort a sort: in order, stable, nothing lost? */
 #include "order/ticket_sort.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "test.h"
 
 static uint64_t random_next(uint64_t *seed)
 {
