@@ -1,4 +1,8 @@
 # Warnings, hardening and sanitizers for every target of the project.
+include(CheckCCompilerFlag)
+include(CheckLinkerFlag)
+include(CheckPIESupported)
+
 option(STATED_WERROR "Treat warnings as errors" OFF)
 set(STATED_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,undefined or thread")
 
@@ -8,17 +12,46 @@ if(STATED_WERROR)
   add_compile_options(-Werror)
 endif()
 add_compile_definitions(_GNU_SOURCE)
-
 add_compile_options(-fvisibility=hidden -fno-omit-frame-pointer)
+
+# What the programs are hardened with; tests/lint/hardening looks for each of these in the binary.
+set(STATED_HARDENING "")
+
+# _stated_harden(NAME FLAG): compiles with FLAG where the compiler knows it.
+macro(_stated_harden name flag)
+  check_c_compiler_flag(${flag} STATED_HAS_${name})
+  if(STATED_HAS_${name})
+    add_compile_options(${flag})
+    list(APPEND STATED_HARDENING ${name})
+  endif()
+endmacro()
+
+# _stated_harden_link(NAME FLAG): the same for the linker.
+macro(_stated_harden_link name flag)
+  check_linker_flag(C ${flag} STATED_HAS_${name})
+  if(STATED_HAS_${name})
+    add_link_options(${flag})
+    list(APPEND STATED_HARDENING ${name})
+  endif()
+endmacro()
+
 if(STATED_SANITIZE)
   add_compile_options(-fsanitize=${STATED_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${STATED_SANITIZE})
 else()
-  add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection)
-  add_link_options(-Wl,-z,relro -Wl,-z,now)
+  _stated_harden(stack_protector -fstack-protector-strong)
+  _stated_harden(stack_clash -fstack-clash-protection)
+  _stated_harden(cf_protection -fcf-protection)
+  _stated_harden_link(relro -Wl,-z,relro)
+  _stated_harden_link(now -Wl,-z,now)
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    # Needs optimisation; a compiler too old for level 3 gets level 2 from the C library.
     add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+    list(APPEND STATED_HARDENING fortify)
   endif()
 endif()
-include(CheckPIESupported)
+
 check_pie_supported(LANGUAGES C)
+if(CMAKE_C_LINK_PIE_SUPPORTED)
+  list(APPEND STATED_HARDENING pie)
+endif()

@@ -1,0 +1,42 @@
+"""Does clang-tidy 14 have nothing to say, with the project's .clang-tidy?"""
+
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+
+import headers
+import lint
+
+
+def tidy(path):
+    command = ["clang-tidy-14", "--quiet", f"--config-file={lint.SOURCE / '.clang-tidy'}",
+               "--extra-arg=-Wno-unknown-warning-option"]
+    if path.is_relative_to(lint.SOURCE):
+        command += ["-p", str(lint.BUILD), str(path)]
+    else:
+        command += [str(path), "--", "-std=gnu11"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return None if result.returncode == 0 else (result.stdout + result.stderr).strip()
+
+
+def check(paths):
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [finding for finding in pool.map(tidy, paths) if finding]
+
+
+def compiled():
+    """The project's own sources that the build compiles."""
+    sources = {pathlib.Path(entry["file"]) for entry in headers.compile_commands()}
+    return sorted(path for path in sources
+                  if path.is_relative_to(lint.SOURCE) and not path.is_relative_to(lint.BUILD))
+
+
+LONG = "int f(int a)\n{\n" + "    a = a * 3 + 1;\n" * 61 + "    return a;\n}\n"
+
+if __name__ == "__main__":
+    lint.run("tidy", check, compiled(),
+             [("leak.c", "#include <stdlib.h>\nint f(int n);\nint f(int n)\n{\n"
+               "    char *p = malloc(8);\n    if (p == NULL) {\n        return 1;\n    }\n"
+               "    p[0] = (char)n;\n    return p[0];\n}\n"),
+              ("long.c", LONG)])
