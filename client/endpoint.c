@@ -1,0 +1,111 @@
+#include "endpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+/* Of a URL shown in a message: the message has to hold the advice as well. */
+#define SHOWN 100
+
+static enum stated_code check_ipc(const char *url, const char *path, struct stated_status *status)
+{
+    size_t longest = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+    if (path[0] == '\0') {
+        return stated_status_set(status, STATED_INVALID_ARGUMENT,
+                                 "endpoint \"%s\" names no path; for example "
+                                 "ipc:///run/stated/stated.sock",
+                                 url);
+    }
+    if (strlen(path) > longest) {
+        return stated_status_set(status, STATED_INVALID_ARGUMENT,
+                                 "the socket path of endpoint \"%.*s...\" has %zu bytes; the "
+                                 "system's limit is %zu",
+                                 SHOWN, url, strlen(path), longest);
+    }
+    return STATED_OK;
+}
+
+static enum stated_code check_tcp(const char *url, const char *address,
+                                  struct stated_status *status)
+{
+    const char *colon = strrchr(address, ':');
+    char *end = NULL;
+    long port = colon == NULL ? 0 : strtol(colon + 1, &end, 10);
+    if (colon == NULL || colon == address || end == colon + 1 || *end != '\0' || port < 1 ||
+        port > 65535) {
+        return stated_status_set(status, STATED_INVALID_ARGUMENT,
+                                 "endpoint \"%.*s\" is not tcp://HOST:PORT; for example "
+                                 "tcp://127.0.0.1:7420",
+                                 SHOWN, url);
+    }
+    return STATED_OK;
+}
+
+static enum stated_code check_inproc(const char *url, const char *name,
+                                     struct stated_status *status)
+{
+    if (name[0] == '\0') {
+        return stated_status_set(status, STATED_INVALID_ARGUMENT,
+                                 "endpoint \"%s\" names nothing after inproc://", url);
+    }
+    return STATED_OK;
+}
+
+static enum stated_code refuse_web(const char *url, const char *rest, struct stated_status *status)
+{
+    (void)rest;
+    return stated_status_set(status, STATED_INVALID_ARGUMENT,
+                             "endpoint \"%.*s\": websockets are refused, NNG before 1.6 has a "
+                             "memory error there; use ipc:// or tcp://",
+                             SHOWN, url);
+}
+
+static enum stated_code refuse_tls(const char *url, const char *rest, struct stated_status *status)
+{
+    (void)rest;
+    return stated_status_set(status, STATED_INVALID_ARGUMENT,
+                             "endpoint \"%.*s\": this client does not speak TLS; use ipc:// or "
+                             "tcp://",
+                             SHOWN, url);
+}
+
+static const struct {
+    const char *scheme;
+    enum stated_code (*check)(const char *url, const char *rest, struct stated_status *status);
+} schemes[] = {
+    {"ipc", check_ipc},      {"tcp", check_tcp},  {"inproc", check_inproc},
+    {"tls+tcp", refuse_tls}, {"wss", refuse_web}, {"ws", refuse_web},
+};
+
+/* What someone who wrote no scheme we know probably meant; "" when there is no telling. */
+static const char *guess_scheme(const char *url)
+{
+    const char *separator = strstr(url, "://");
+    const char *rest = separator == NULL ? url : separator + 3;
+    if (rest[0] == '/' || rest[0] == '.') {
+        return "ipc";
+    }
+    return strrchr(rest, ':') != NULL ? "tcp" : "";
+}
+
+enum stated_code endpoint_check(const char *url, struct stated_status *status)
+{
+    const char *separator = strstr(url, "://");
+    const char *rest = separator == NULL ? url : separator + 3;
+    for (size_t i = 0; separator != NULL && i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t length = strlen(schemes[i].scheme);
+        if ((size_t)(separator - url) == length && memcmp(url, schemes[i].scheme, length) == 0) {
+            return schemes[i].check(url, rest, status);
+        }
+    }
+    const char *scheme = guess_scheme(url);
+    if (scheme[0] != '\0') {
+        return stated_status_set(status, STATED_INVALID_ARGUMENT,
+                                 "endpoint \"%.*s\" is no URL of ours; did you mean "
+                                 "\"%s://%.*s\"?",
+                                 SHOWN / 2, url, scheme, SHOWN / 2, rest);
+    }
+    return stated_status_set(status, STATED_INVALID_ARGUMENT,
+                             "endpoint \"%.*s\" is neither ipc://PATH nor tcp://HOST:PORT", SHOWN,
+                             url);
+}

@@ -1,0 +1,34 @@
+/* What a struct stated_client is made of, and what both kinds of call do with it. */
+#ifndef STATED_CLIENT_HANDLE_H
+#define STATED_CLIENT_HANDLE_H
+
+#include "call.h"
+#include "channel.h"
+#include "pool.h"
+
+#include "stated/client.h"
+
+#include <stdint.h>
+
+struct stated_client {
+    struct channel channel;
+    struct pool pool;
+    uint64_t max_message_bytes;
+    uint32_t timeout_ms;
+};
+
+/* A call whose time begins now. options may be NULL. */
+struct call handle_make_call(const struct stated_client *client,
+                             const struct stated_client_method *method,
+                             const struct stated_call_options *options);
+
+/* call_conclude with what the client knows. */
+enum stated_code handle_conclude(struct stated_client *client, const struct call *call,
+                                 const struct outcome *outcome, ProtobufCMessage **response,
+                                 struct stated_status *status) STATED_MUST_USE;
+
+/* Why a call has no slot, in a status: anything but POOL_LENT and POOL_QUEUED. */
+enum stated_code handle_explain(const struct call *call, enum pool_result why,
+                                struct stated_status *status) STATED_MUST_USE;
+
+#endif

@@ -1,0 +1,275 @@
+/* One timer serves the whole line: it ends at the earliest deadline in it and is started and cut
+   short under the lock, which NNG allows because it never calls back on the caller's stack. A call
+   that gives up therefore always learns so on NNG's thread, and so does one that closing ends. */
+#include "pool.h"
+
+#include "monotonic.h"
+
+#include <stdlib.h>
+
+static void on_timer(void *argument);
+
+int pool_init(struct pool *self, nng_socket socket, uint32_t max_slots,
+              const struct pool_events *events, void *owner)
+{
+    *self =
+        (struct pool){.events = events, .owner = owner, .socket = socket, .max_slots = max_slots};
+    list_init(&self->guarded.line);
+    list_init(&self->guarded.failed);
+    int error = nng_aio_alloc(&self->timer, on_timer, self);
+    if (error == 0) {
+        pthread_mutex_init(&self->lock, NULL);
+        pthread_cond_init(&self->guarded.quiet, NULL);
+    }
+    return error;
+}
+
+/* Under the lock: NNG must not be asked for a context while the socket closes. */
+static struct slot *open_slot(struct pool *self)
+{
+    struct slot *slot = malloc(sizeof(*slot));
+    if (slot == NULL) {
+        return NULL;
+    }
+    if (slot_open(slot, self->socket, self->events->done, self->owner) != 0) {
+        free(slot);
+        return NULL;
+    }
+    slot->next = self->guarded.all;
+    self->guarded.all = slot;
+    self->guarded.n_slots++;
+    return slot;
+}
+
+/* Under the lock. */
+static enum pool_result take(struct pool *self, struct slot **slot)
+{
+    if (self->guarded.closed) {
+        return POOL_CLOSED;
+    }
+    if (!list_is_empty(&self->guarded.line)) {
+        return POOL_QUEUED;
+    }
+    if (self->guarded.idle != NULL) {
+        *slot = self->guarded.idle;
+        self->guarded.idle = (*slot)->next_idle;
+    } else if (self->guarded.n_slots < self->max_slots) {
+        *slot = open_slot(self);
+    } else {
+        return POOL_QUEUED;
+    }
+    if (*slot == NULL) {
+        return POOL_NO_MEMORY;
+    }
+    self->guarded.n_lent++;
+    return POOL_LENT;
+}
+
+enum pool_result pool_try(struct pool *self, struct slot **slot)
+{
+    *slot = NULL;
+    pthread_mutex_lock(&self->lock);
+    enum pool_result result = take(self, slot);
+    pthread_mutex_unlock(&self->lock);
+    return result;
+}
+
+/* Under the lock: makes the timer end no later than at_ns. */
+static void arm_timer(struct pool *self, uint64_t at_ns)
+{
+    if (self->guarded.timer_runs) {
+        if (at_ns < self->guarded.timer_ns) {
+            nng_aio_abort(self->timer, NNG_ECANCELED);
+        }
+        return;
+    }
+    uint64_t now = clock_now_ns();
+    uint64_t left_ms = at_ns > now ? (at_ns - now) / CLOCK_NS_PER_MS + 1 : 0;
+    self->guarded.timer_runs = true;
+    self->guarded.timer_ns = at_ns;
+    nng_sleep_aio(left_ms > INT32_MAX ? INT32_MAX : (nng_duration)left_ms, self->timer);
+}
+
+enum pool_result pool_acquire_or_queue(struct pool *self, struct waiting *waiting,
+                                       struct slot **slot)
+{
+    *slot = NULL;
+    waiting->asynchronous = true;
+    list_node_init(&waiting->node);
+    pthread_mutex_lock(&self->lock);
+    enum pool_result result = take(self, slot);
+    if (result == POOL_QUEUED) {
+        list_push_back(&self->guarded.line, &waiting->node);
+        arm_timer(self, waiting->deadline_ns);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return result;
+}
+
+/* Under the lock: sleeps in the line. */
+static enum pool_result wait_in_line(struct pool *self, uint64_t deadline_ns, struct slot **slot)
+{
+    struct waiting waiting = {.deadline_ns = deadline_ns};
+    monotonic_cond_init(&waiting.granted);
+    list_node_init(&waiting.node);
+    list_push_back(&self->guarded.line, &waiting.node);
+    while (waiting.slot == NULL && !self->guarded.closed && clock_now_ns() < deadline_ns) {
+        monotonic_cond_wait(&waiting.granted, &self->lock, deadline_ns);
+    }
+    list_remove(&waiting.node);
+    pthread_cond_destroy(&waiting.granted);
+    *slot = waiting.slot;
+    return waiting.slot != NULL ? POOL_LENT : self->guarded.closed ? POOL_CLOSED : POOL_EXPIRED;
+}
+
+/* Under the lock. */
+static void tell_if_quiet(struct pool *self)
+{
+    if (self->guarded.closed && self->guarded.n_lent == 0 && !self->guarded.timer_runs &&
+        list_is_empty(&self->guarded.line)) {
+        pthread_cond_broadcast(&self->guarded.quiet);
+    }
+}
+
+enum pool_result pool_acquire(struct pool *self, uint64_t deadline_ns, struct slot **slot)
+{
+    *slot = NULL;
+    pthread_mutex_lock(&self->lock);
+    enum pool_result result = take(self, slot);
+    if (result == POOL_QUEUED) {
+        result = wait_in_line(self, deadline_ns, slot);
+        tell_if_quiet(self);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return result;
+}
+
+/* Under the lock: passes the slot on. The asynchronous call that is to have it, or NULL when it has
+   found its place. */
+static struct waiting *hand_over(struct pool *self, struct slot *slot)
+{
+    struct list_node *head = self->guarded.closed ? NULL : list_pop_front(&self->guarded.line);
+    if (head == NULL) {
+        slot->next_idle = self->guarded.idle;
+        self->guarded.idle = slot;
+        self->guarded.n_lent--;
+        tell_if_quiet(self);
+        return NULL;
+    }
+    struct waiting *next = CONTAINER_OF(head, struct waiting, node);
+    if (next->asynchronous) {
+        return next;
+    }
+    next->slot = slot;
+    pthread_cond_signal(&next->granted);
+    return NULL;
+}
+
+void pool_release(struct pool *self, struct slot *slot)
+{
+    pthread_mutex_lock(&self->lock);
+    struct waiting *next = hand_over(self, slot);
+    pthread_mutex_unlock(&self->lock);
+    while (next != NULL && !self->events->start(next, slot)) {
+        pthread_mutex_lock(&self->lock);
+        list_push_back(&self->guarded.failed, &next->node);
+        arm_timer(self, 0);
+        next = hand_over(self, slot);
+        pthread_mutex_unlock(&self->lock);
+    }
+}
+
+/* Under the lock: moves the calls whose time is over to `due`, and all when closed. The earliest
+   deadline of the others, or UINT64_MAX. */
+static uint64_t collect_due(struct pool *self, struct list *due)
+{
+    uint64_t now = clock_now_ns();
+    uint64_t next_ns = UINT64_MAX;
+    struct list *line = &self->guarded.line;
+    struct list_node *after;
+    list_init(due);
+    for (struct list_node *node = list_first(line); node != NULL; node = after) {
+        after = list_after(line, node);
+        struct waiting *waiting = CONTAINER_OF(node, struct waiting, node);
+        if (!waiting->asynchronous) {
+            continue;
+        }
+        if (self->guarded.closed || waiting->deadline_ns <= now) {
+            list_remove(node);
+            list_push_back(due, node);
+        } else if (waiting->deadline_ns < next_ns) {
+            next_ns = waiting->deadline_ns;
+        }
+    }
+    return next_ns;
+}
+
+static void give_up_all(struct pool *self, struct list *calls, enum pool_result why)
+{
+    struct list_node *node;
+    while ((node = list_pop_front(calls)) != NULL) {
+        self->events->give_up(CONTAINER_OF(node, struct waiting, node), why);
+    }
+}
+
+static void on_timer(void *argument)
+{
+    struct pool *self = argument;
+    struct list due;
+    struct list failed;
+    pthread_mutex_lock(&self->lock);
+    uint64_t next_ns = collect_due(self, &due);
+    list_take(&failed, &self->guarded.failed);
+    bool closed = self->guarded.closed;
+    self->guarded.timer_runs = false;
+    if (next_ns != UINT64_MAX) {
+        arm_timer(self, next_ns);
+    }
+    pthread_mutex_unlock(&self->lock);
+
+    give_up_all(self, &due, closed ? POOL_CLOSED : POOL_EXPIRED);
+    give_up_all(self, &failed, closed ? POOL_CLOSED : POOL_NO_MEMORY);
+    pthread_mutex_lock(&self->lock);
+    tell_if_quiet(self);
+    pthread_mutex_unlock(&self->lock);
+}
+
+void pool_shut(struct pool *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->guarded.closed = true;
+    struct slot *all = self->guarded.all;
+    struct list *line = &self->guarded.line;
+    for (struct list_node *node = list_first(line); node != NULL; node = list_after(line, node)) {
+        struct waiting *waiting = CONTAINER_OF(node, struct waiting, node);
+        if (!waiting->asynchronous) {
+            pthread_cond_signal(&waiting->granted);
+        }
+    }
+    if (self->guarded.timer_runs) {
+        nng_aio_abort(self->timer, NNG_ECANCELED);
+    }
+    pthread_mutex_unlock(&self->lock);
+    for (struct slot *slot = all; slot != NULL; slot = slot->next) {
+        slot_shut(slot);
+    }
+}
+
+void pool_deinit(struct pool *self)
+{
+    pthread_mutex_lock(&self->lock);
+    while (self->guarded.n_lent > 0 || self->guarded.timer_runs ||
+           !list_is_empty(&self->guarded.line)) {
+        pthread_cond_wait(&self->guarded.quiet, &self->lock);
+    }
+    pthread_mutex_unlock(&self->lock);
+    nng_aio_free(self->timer);
+    struct slot *next;
+    for (struct slot *slot = self->guarded.all; slot != NULL; slot = next) {
+        next = slot->next;
+        slot_deinit(slot);
+        free(slot);
+    }
+    pthread_cond_destroy(&self->guarded.quiet);
+    pthread_mutex_destroy(&self->lock);
+}
