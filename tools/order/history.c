@@ -42,7 +42,7 @@ static const Stated__V1__Entry *entry_find(Stated__V1__Entry *const *entries, si
                                            ProtobufCBinaryData key)
 {
     for (size_t i = 0; i < n; i++) {
-        if (key_equal(entries[i]->key, key)) {
+        if (binary_equal(entries[i]->key, key)) {
             return entries[i];
         }
     }
@@ -53,14 +53,14 @@ static bool selector_has(const Stated__V1__Selector *selector, ProtobufCBinaryDa
 {
     switch (selector->kind_case) {
     case STATED__V1__SELECTOR__KIND_KEY:
-        return key_equal(selector->key, key);
+        return binary_equal(selector->key, key);
     case STATED__V1__SELECTOR__KIND_PREFIX:
         return selector->prefix.len <= key.len &&
                (selector->prefix.len == 0 ||
                 memcmp(selector->prefix.data, key.data, selector->prefix.len) == 0);
     case STATED__V1__SELECTOR__KIND_RANGE:
-        return key_compare(selector->range->start, key) <= 0 &&
-               (selector->range->end.len == 0 || key_compare(key, selector->range->end) < 0);
+        return binary_compare(selector->range->start, key) <= 0 &&
+               (selector->range->end.len == 0 || binary_compare(key, selector->range->end) < 0);
     default:
         return false;
     }
@@ -81,7 +81,7 @@ static void steps_of_read(struct history *self, const Stated__V1__ReadRequest *r
         return;
     }
     for (size_t key = 0; key < self->keys.n; key++) {
-        bool selected = key_compare(self->keys.keys[key], request->after) > 0;
+        bool selected = binary_compare(self->keys.keys[key], request->after) > 0;
         bool wanted = false;
         for (size_t i = 0; i < request->n_select && selected && !wanted; i++) {
             wanted = selector_has(request->select[i], self->keys.keys[key]);
@@ -205,7 +205,7 @@ static bool guard_holds(const Stated__V1__Guard *guard, const Stated__V1__Entry 
     case STATED__V1__GUARD__MUST_VERSION:
         return guard->version == (entry == NULL ? 0 : entry->version);
     case STATED__V1__GUARD__MUST_VALUE:
-        return entry != NULL && key_equal(guard->value, entry->value);
+        return entry != NULL && binary_equal(guard->value, entry->value);
     default:
         return false;
     }

@@ -5,21 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-int key_compare(ProtobufCBinaryData left, ProtobufCBinaryData right)
+int binary_compare(ProtobufCBinaryData left, ProtobufCBinaryData right)
 {
     size_t common = left.len < right.len ? left.len : right.len;
     int order = common == 0 ? 0 : memcmp(left.data, right.data, common);
     return order != 0 ? order : (left.len > right.len) - (left.len < right.len);
 }
 
-bool key_equal(ProtobufCBinaryData left, ProtobufCBinaryData right)
+bool binary_equal(ProtobufCBinaryData left, ProtobufCBinaryData right)
 {
-    return key_compare(left, right) == 0;
+    return binary_compare(left, right) == 0;
 }
 
 static int key_order(const void *a, const void *b)
 {
-    return key_compare(*(const ProtobufCBinaryData *)a, *(const ProtobufCBinaryData *)b);
+    return binary_compare(*(const ProtobufCBinaryData *)a, *(const ProtobufCBinaryData *)b);
 }
 
 /* Keys are counted while there is no room for them, and kept in a second round. */
@@ -117,7 +117,7 @@ bool key_set_init(struct key_set *self, const struct call_log *log)
     qsort(self->keys, self->n, sizeof *self->keys, key_order);
     size_t distinct = 0;
     for (size_t i = 0; i < self->n; i++) {
-        if (distinct == 0 || !key_equal(self->keys[distinct - 1], self->keys[i])) {
+        if (distinct == 0 || !binary_equal(self->keys[distinct - 1], self->keys[i])) {
             self->keys[distinct++] = self->keys[i];
         }
     }

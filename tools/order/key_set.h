@@ -19,10 +19,10 @@ struct key_set {
 };
 
 /* Byte order, a prefix first: below, equal to or above 0 as with memcmp. Any thread. */
-int key_compare(ProtobufCBinaryData left, ProtobufCBinaryData right);
+int binary_compare(ProtobufCBinaryData left, ProtobufCBinaryData right);
 
 /* Whether the bytes are the same. Any thread. */
-bool key_equal(ProtobufCBinaryData left, ProtobufCBinaryData right);
+bool binary_equal(ProtobufCBinaryData left, ProtobufCBinaryData right);
 
 /* The keys of the log, each once. False when memory is out. */
 bool key_set_init(struct key_set *self, const struct call_log *log) STATED_MUST_USE;
