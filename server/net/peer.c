@@ -167,13 +167,14 @@ static bool is_idle(const struct peer *peer, const struct peer_sweep *sweep)
     return sweep->now_ns > since_ns && sweep->now_ns - since_ns > limit_ns;
 }
 
-size_t peer_table_sweep(struct peer_table *self, const struct peer_sweep *sweep,
-                        uint32_t pipes[PEER_SWEEP_STEP], size_t *looked_at)
+size_t peer_table_sweep(struct peer_table *self, const struct peer_sweep *sweep, size_t *left,
+                        uint32_t pipes[PEER_SWEEP_STEP])
 {
     size_t idle = 0;
     pthread_mutex_lock(&self->mutex);
     size_t count = atomic_load_explicit(&self->count, memory_order_relaxed);
-    size_t step = count < PEER_SWEEP_STEP ? count : PEER_SWEEP_STEP;
+    *left = *left < count ? *left : count;
+    size_t step = *left < PEER_SWEEP_STEP ? *left : PEER_SWEEP_STEP;
     for (size_t i = 0; i < step; i++) {
         struct list_node *node = list_pop_front(&self->guarded.peers);
         list_push_back(&self->guarded.peers, node);
@@ -182,7 +183,7 @@ size_t peer_table_sweep(struct peer_table *self, const struct peer_sweep *sweep,
         }
     }
     pthread_mutex_unlock(&self->mutex);
-    *looked_at = step;
+    *left -= step;
     return idle;
 }
 

@@ -83,12 +83,14 @@ struct peer_sweep {
     uint64_t first_ns; /* the same before the first request */
 };
 
-/* Looks at up to PEER_SWEEP_STEP connections that were longest not looked at and writes the pipes
-   of the idle ones; *looked_at says how many there were. Returns how many are idle. Any thread;
-   holds the table's mutex for the step. */
+/* The most connections that one step of a sweep looks at. */
 #define PEER_SWEEP_STEP 128
-size_t peer_table_sweep(struct peer_table *self, const struct peer_sweep *sweep,
-                        uint32_t pipes[PEER_SWEEP_STEP], size_t *looked_at);
+
+/* Looks at up to *left connections, those longest not looked at first, takes as many off *left, and
+   writes the pipes of the idle ones; returns how many those are. *left is 0 when there are no more.
+   Any thread; holds the table's mutex for the step. */
+size_t peer_table_sweep(struct peer_table *self, const struct peer_sweep *sweep, size_t *left,
+                        uint32_t pipes[PEER_SWEEP_STEP]);
 
 /* When any connection that is there last completed a request; 0 = none did. Any thread. */
 uint64_t peer_table_last_active_ns(struct peer_table *self);

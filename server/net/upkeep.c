@@ -66,13 +66,8 @@ static void sweep(struct upkeep *self, uint64_t now_ns)
     size_t left = atomic_load_explicit(&self->options.peers->count, memory_order_relaxed);
     while (left > 0) {
         uint32_t pipes[PEER_SWEEP_STEP];
-        size_t looked_at;
-        size_t idle = peer_table_sweep(self->options.peers, &limits, pipes, &looked_at);
+        size_t idle = peer_table_sweep(self->options.peers, &limits, &left, pipes);
         close_idle(self, pipes, idle);
-        if (looked_at == 0) {
-            return;
-        }
-        left -= looked_at < left ? looked_at : left;
     }
 }
 
