@@ -37,10 +37,11 @@ enum stated_code {
 
 #if defined(__GNUC__)
 #define STATED_MUST_USE __attribute__((warn_unused_result))
-#define STATED_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define STATED_PRINTF(format_place, first_place)                                                   \
+    __attribute__((__format__(__printf__, format_place, first_place)))
 #else
 #define STATED_MUST_USE
-#define STATED_PRINTF(format, first)
+#define STATED_PRINTF(format_place, first_place)
 #endif
 
 /* Bytes of a status message with its NUL; a longer one is cut at a character's border. */
