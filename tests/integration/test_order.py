@@ -1,0 +1,42 @@
+"""Do the replies to many clients at once fit one order, the order of their tickets?
+
+usage: test_order.py [CLIENTS CALLS]   calls are of each client
+"""
+
+import os
+import random
+import subprocess
+import sys
+import unittest
+
+import server
+
+CLIENTS, CALLS = 64, 150
+RUN_S = 1500
+
+
+class Order(unittest.TestCase):
+    def run_oracle(self, transport, *arguments):
+        seed = int(os.environ.get("TEST_SEED", random.SystemRandom().getrandbits(31)))
+        with server.Server(*arguments) as running:
+            result = subprocess.run(
+                [str(server.BUILD / "tests" / "order_oracle"), running.endpoint(transport),
+                 str(CLIENTS), str(CALLS), str(seed), str(running.directory / "calls.jsonl")],
+                check=False, text=True, capture_output=True, timeout=RUN_S)
+            print(f"{transport} {' '.join(arguments)}: {result.stdout}{result.stderr}", flush=True)
+            self.assertEqual(result.returncode, 0, f"TEST_SEED={seed} repeats it")
+
+    def test_over_ipc(self):
+        self.run_oracle("ipc")
+
+    def test_over_tcp(self):
+        self.run_oracle("tcp")
+
+    def test_without_a_disk_in_the_way(self):
+        self.run_oracle("ipc", "--durability", "ephemeral")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2 and sys.argv[1].isdigit():
+        CLIENTS, CALLS = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+    unittest.main()
