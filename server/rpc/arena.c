@@ -32,6 +32,7 @@ void arena_init(struct arena *self, size_t max_bytes)
         .max_bytes = max_bytes,
         .allocator = {.alloc = unpack_alloc, .free = unpack_free, .allocator_data = self},
     };
+    pthread_mutex_init(&self->mutex, NULL);
 }
 
 static void use_chunk(struct arena *self, struct arena_chunk *chunk)
@@ -48,17 +49,30 @@ static void drop_newest(struct arena *self)
     free(newest);
 }
 
-void arena_deinit(struct arena *self)
+static void drop_all(struct arena *self)
 {
     while (self->chunks != NULL) {
         drop_newest(self);
     }
-    arena_init(self, self->max_bytes);
+    self->next = NULL;
+    self->end = NULL;
+}
+
+void arena_deinit(struct arena *self)
+{
+    drop_all(self);
+    pthread_mutex_destroy(&self->mutex);
+}
+
+void arena_share(struct arena *self)
+{
+    self->shared = true;
 }
 
 void arena_reset(struct arena *self)
 {
     self->used_bytes = 0;
+    self->shared = false;
     if (self->chunks == NULL) {
         return;
     }
@@ -66,7 +80,7 @@ void arena_reset(struct arena *self)
         drop_newest(self);
     }
     if (self->chunks->bytes > FIRST_CHUNK_BYTES) {
-        arena_deinit(self);
+        drop_all(self);
         return;
     }
     use_chunk(self, self->chunks);
@@ -95,7 +109,7 @@ static bool grow(struct arena *self, size_t size)
     return true;
 }
 
-void *arena_alloc(struct arena *self, size_t size)
+static void *take(struct arena *self, size_t size)
 {
     size_t align = _Alignof(max_align_t);
     if (size > self->max_bytes) {
@@ -111,6 +125,17 @@ void *arena_alloc(struct arena *self, size_t size)
     void *result = self->next;
     self->next += rounded;
     self->used_bytes += rounded;
+    return result;
+}
+
+void *arena_alloc(struct arena *self, size_t size)
+{
+    if (!self->shared) {
+        return take(self, size);
+    }
+    pthread_mutex_lock(&self->mutex);
+    void *result = take(self, size);
+    pthread_mutex_unlock(&self->mutex);
     return result;
 }
 

@@ -1,12 +1,13 @@
-/* A bump arena: memory for one frame, given back all at once. Not synchronised: one owner at a
- * time. */
+/* A bump arena: memory for one frame, given back all at once. One owner, unless it is shared. */
 #ifndef STATED_RPC_ARENA_H
 #define STATED_RPC_ARENA_H
 
 #include "stated/status.h"
 
 #include <protobuf-c/protobuf-c.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_chunk;
@@ -19,6 +20,8 @@ struct arena {
     char *end;
     size_t used_bytes; /* since the last reset */
     size_t max_bytes;  /* used_bytes never exceeds it */
+    bool shared;       /* several threads allocate: under the mutex */
+    pthread_mutex_t mutex;
     ProtobufCAllocator allocator;
 };
 
@@ -30,6 +33,9 @@ void arena_deinit(struct arena *self);
 
 /* Forgets all allocations; keeps only the first, ordinary chunk. */
 void arena_reset(struct arena *self);
+
+/* Until the next reset, several threads may allocate at a time. Before they do. */
+void arena_share(struct arena *self);
 
 /* size bytes aligned for any type, not cleared; NULL at the cap or when memory is out. size 0 gives
    a valid pointer. */

@@ -99,6 +99,9 @@ static void start_calls(struct exchange *self, const Stated__V1__RequestFrame *f
             call_complete(&calls[i]);
         }
     }
+    if (n_entries > 1) {
+        arena_share(&self->arena); /* a shared run may have several workers at this frame's reads */
+    }
     if (n_entries > 0) {
         gate_submit(self->dispatch->gate, entries, n_entries, now_ns);
     }

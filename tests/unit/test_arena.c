@@ -139,6 +139,45 @@ static void test_serves_protobuf_as_its_allocator(void **state)
     arena_deinit(&arena);
 }
 
+enum { SHARERS = 4, SHARED_BLOCKS = 2000 };
+
+static void *fill_blocks(void *argument)
+{
+    struct arena *arena = argument;
+    char *blocks[SHARED_BLOCKS];
+    for (size_t i = 0; i < SHARED_BLOCKS; i++) {
+        blocks[i] = arena_alloc(arena, 40);
+        memset(blocks[i], (int)(i & 0x7f), 40);
+    }
+    for (size_t i = 0; i < SHARED_BLOCKS; i++) {
+        for (size_t j = 0; j < 40; j++) {
+            if (blocks[i][j] != (char)(i & 0x7f)) {
+                return arena;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void test_shared_it_serves_several_threads(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 8 << 20);
+    arena_share(&arena);
+    pthread_t threads[SHARERS];
+    for (size_t i = 0; i < SHARERS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, fill_blocks, &arena), 0);
+    }
+    for (size_t i = 0; i < SHARERS; i++) {
+        void *spoiled;
+        pthread_join(threads[i], &spoiled);
+        assert_null(spoiled);
+    }
+    assert_int_equal(arena.used_bytes, SHARERS * SHARED_BLOCKS * 48);
+    arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_format_cuts_at_a_character),
         cmocka_unit_test(test_format_says_so_when_memory_is_out),
         cmocka_unit_test(test_serves_protobuf_as_its_allocator),
+        cmocka_unit_test(test_shared_it_serves_several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
