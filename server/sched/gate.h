@@ -6,7 +6,7 @@
 #ifndef STATED_SCHED_GATE_H
 #define STATED_SCHED_GATE_H
 
-#include "base/list.h"
+#include "sched/entry.h"
 
 #include "stated/status.h"
 
@@ -16,77 +16,6 @@
 
 struct gate;
 
-enum gate_access {
-    GATE_READ,   /* shared: runs beside other reads */
-    GATE_WRITE,  /* exclusive */
-    GATE_BYPASS, /* takes no ticket and no lock, runs at once: a read of the committed state */
-};
-
-/* Where an entry is. QUEUED -> GRANTED -> DONE, or QUEUED -> DROPPED, or NEW -> DROPPED (refused).
- */
-enum gate_state { GATE_NEW, GATE_QUEUED, GATE_GRANTED, GATE_DONE, GATE_DROPPED };
-
-/* Why an entry was dropped unexecuted. */
-enum gate_reason {
-    GATE_REASON_NONE,
-    GATE_REASON_QUEUE_CALLS, /* refused: as many calls wait as may */
-    GATE_REASON_QUEUE_BYTES, /* refused: as many bytes wait as may */
-    GATE_REASON_SHARE,       /* refused: its party has its share in flight already */
-    GATE_REASON_HOPELESS,    /* refused: the estimated wait exceeds the time it has left */
-    GATE_REASON_LATE,        /* refused: its deadline had passed on arrival */
-    GATE_REASON_DRAINING,    /* refused: the server is stopping */
-    GATE_REASON_POISONED,    /* refused or dropped from the queue: the state is poisoned */
-    GATE_REASON_EXPIRED,     /* its deadline passed in the queue */
-    GATE_REASON_CANCELLED,   /* its party went away, or the caller cancelled it, while it was queued
-                              */
-};
-
-/* Whoever sends calls (one per connection): bounds its share, and finds its calls when it leaves.
-   Owned by the peer that embeds it; must outlive its entries. Written under the gate's mutex only.
- */
-struct gate_party {
-    struct list entries; /* queued or granted, by gate_entry.party_node */
-    uint32_t in_flight;
-};
-
-/* One call at the gate; embedded in struct stated_call. The submitter sets the first group before
-   gate_submit; the gate writes the rest, which is stable once execute or dropped has been called.
- */
-struct gate_entry {
-    enum gate_access access;
-    bool light;     /* a READ with a small, bounded cost: may run inline, and in exclusive runs */
-    uint32_t bytes; /* of its request: counted against the queue's bound */
-    uint64_t deadline_ns; /* on clock_now_ns; always set */
-    struct gate_party *party;
-    const char *label; /* method name, for the queue's picture; static storage */
-
-    enum gate_state state;
-    enum gate_reason reason; /* when DROPPED */
-    uint32_t queued_ahead;
-    uint32_t retry_after_ms; /* when refused; 0 = no advice */
-    uint64_t ticket;         /* 0 = took none */
-    uint64_t admitted_ns;
-    uint64_t granted_ns;
-    uint64_t finished_ns;
-
-    struct list_node node;       /* in the queue, then in its run */
-    struct list_node party_node; /* in its party's list */
-    struct list_node timer_node; /* in the deadline wheel while queued */
-};
-
-enum gate_run_kind { GATE_RUN_SHARED, GATE_RUN_EXCLUSIVE, GATE_RUN_BYPASS };
-
-/* Granted entries that one worker executes in ticket order. Owned by the gate; the executor holds
-   it from execute() until it calls gate_finish() on it, from whatever thread, and may use
-   `execution`. */
-struct gate_run {
-    enum gate_run_kind kind;
-    struct list entries; /* of gate_entry.node, ticket order */
-    uint32_t count;
-    void *execution; /* the executor's own; NULL on entry */
-    struct list_node pool_node;
-};
-
 /* What the gate asks of the layer above. No member may block; none is called with the gate's mutex
  * held. */
 struct gate_ops {
@@ -94,8 +23,9 @@ struct gate_ops {
        gate_finish(run) exactly once. On a worker thread, or on the submitter's own thread for an
        inline light read. */
     void (*execute)(void *context, struct gate_run *run);
-    /* The run is released and its order figures are final: answer each entry. The entries are not
-       the gate's any more when this returns. On the thread that called gate_finish. */
+    /* The run is released and its order figures are final: answer each entry, after taking all of
+       them off the run, which lives in one of them. None is the gate's any more. On the thread that
+       called gate_finish. */
     void (*finished)(void *context, struct gate_run *run);
     /* The entry was dropped (entry->reason): answer it. Not the gate's any more. On the thread that
        submitted, cancelled, expired, poisoned or drained. */
@@ -104,7 +34,7 @@ struct gate_ops {
 
 struct gate_options {
     uint32_t workers; /* at least 2: a worker inside a commit must not keep reads waiting */
-    uint32_t max_queued_calls; /* waiting, not running */
+    uint32_t max_queued_calls; /* waiting for the lock; as many more may wait for a worker */
     uint64_t max_queued_bytes;
     uint32_t max_party_calls; /* queued or granted, per party */
     uint32_t max_run_calls;   /* of an exclusive run */
@@ -118,10 +48,11 @@ struct gate_options {
 enum stated_code gate_new(const struct gate_options *options, const struct gate_ops *ops,
                           void *context, struct gate **gate) STATED_MUST_USE;
 
-/* Submits the n calls of one frame together: under one lock, with consecutive tickets in this
-   order. Each entry is afterwards either dropped (refused) or runs; ops say which, possibly before
-   this returns. The whole frame is refused when its entries do not fit the queue. now_ns:
-   clock_now_ns(). Any thread; never blocks. */
+/* Submits the n calls of one frame, all of one party, together: under one lock, with consecutive
+   tickets in this order. Each entry is afterwards either dropped (refused) or runs; ops say which,
+   possibly before this returns. An entry without enough time is refused alone; the whole frame is
+   when it does not fit the queue or its party's share. now_ns: clock_now_ns(). Any thread; never
+   blocks. */
 void gate_submit(struct gate *self, struct gate_entry *const *entries, size_t n, uint64_t now_ns);
 
 /* Releases a run and hands out what that grants; calls ops->finished. Any thread. */
@@ -140,8 +71,9 @@ void gate_party_init(struct gate_party *party);
 /* Refuses every new entry from now on (DRAINING); what is queued or granted runs to its end. */
 void gate_drain(struct gate *self);
 
-/* Waits until nothing is queued or granted, at most timeout_ms. True when empty. Blocks: never on a
-   worker or a callback thread. */
+/* Waits until nothing is queued or granted and workers and timer are at rest, at most timeout_ms.
+   True when so. Other threads may still be returning from `finished` or `dropped`. Blocks: never on
+   a worker or a callback thread. */
 bool gate_wait_idle(struct gate *self, uint32_t timeout_ms) STATED_MUST_USE;
 
 /* A consistent picture for Status. Any thread. */
