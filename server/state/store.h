@@ -61,6 +61,9 @@ struct store_status {
     uint64_t file_bytes;
     uint64_t size_limit_bytes;
     uint32_t format_version;
+    bool failed; /* storage failed for good: every operation is UNAVAILABLE, stop the server */
+    const char
+        *failure; /* with failed: what happened, for people; else "". Lives as long as the store */
 };
 
 enum store_progress {
@@ -98,9 +101,9 @@ struct store_ops {
 /* The first member of every engine's own struct. */
 struct store {
     const struct store_ops *ops;
-    /* Set by the server before the first run. The engine calls it once, from any thread and with no lock
-       held, when it can no longer promise anything (a sync failed): the server logs it and stops with a
-       non-zero status. reason is static or the store's. */
+    /* Set by the server before the first run. The engine calls it once, from any thread and with no
+       lock held, when it can no longer promise anything (a sync failed): the server logs it and
+       stops with a non-zero status. reason is static or the store's. */
     void (*failed)(void *context, const char *reason);
     void *failed_context;
 };
