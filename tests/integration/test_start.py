@@ -10,6 +10,7 @@ import subprocess
 import unittest
 
 import server
+import sp
 
 REFUSED_S = 20
 
@@ -104,6 +105,19 @@ class Start(unittest.TestCase):
                 said = self.refused_here()
                 self.assertIn(path.name, said)
                 self.assertEqual(path.read_bytes(), whole[:size])
+
+    def test_a_data_file_of_a_newer_format(self):
+        path = self.made_by_a_server()
+        ours, newer = (b"stated\r\n" + version.to_bytes(8, "little") for version in (1, 2))
+        content = path.read_bytes()
+        self.assertIn(ours, content, "the format's mark has moved; this test has to follow it")
+        path.write_bytes(content.replace(ours, newer))
+        said = self.refused_here("newer", "2")
+        self.assertIn(path.name, said)
+        self.assertEqual(path.read_bytes(), content.replace(ours, newer))
+        path.write_bytes(content)
+        with server.Server(directory=self.folder) as running, running.client() as client:
+            self.assertEqual(client.read(sp.prefix(b"key/"), count_only=True).count, 200)
 
     # Endpoints and flags
 
