@@ -1,4 +1,5 @@
-/* The LMDB engine: the state in one memory-mapped B+tree file, one transaction and one sync per run. */
+/* The LMDB engine: the state in one memory-mapped B+tree file, one transaction and one sync per
+ * run. */
 #ifndef STATED_ENGINE_LMDB_STORE_H
 #define STATED_ENGINE_LMDB_STORE_H
 
@@ -19,10 +20,10 @@ struct lmdb_store_options {
     uint32_t max_entries;      /* of one read's reply */
 };
 
-/* Opens or makes the store in the directory and takes its lock (flock on DIRECTORY/lock, which holds
-   the owner's pid as text). On failure *store is NULL and status names the file and the finding:
-   FAILED_PRECONDITION (held by another server, with its pid; a newer format), DATA_LOSS (not ours,
-   corrupt or truncated), PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE (I/O). */
+/* Opens or makes the store in the directory and takes its lock (flock on DIRECTORY/lock, which
+   holds the owner's pid as text). On failure *store is NULL and status names the file and the
+   finding: FAILED_PRECONDITION (held by another server, with its pid; a newer format), DATA_LOSS
+   (not ours, corrupt or truncated), PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE (I/O). */
 enum stated_code lmdb_store_open(const struct lmdb_store_options *options, struct store **store,
                                  struct stated_status *status) STATED_MUST_USE;
 

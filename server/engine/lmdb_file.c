@@ -1,0 +1,208 @@
+#include "engine/lmdb_file.h"
+
+#include "engine/errno_status.h"
+#include "engine/lmdb_directory.h"
+#include "engine/lmdb_engine.h"
+#include "engine/lmdb_header.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char durable_name[] = "state.mdb";
+static const char ephemeral_name[] = "ephemeral.mdb";
+static const char new_name[] = "new.mdb";
+static const char lock_suffix[] = "-lock";
+
+enum {
+    PRIVATE_FILE = 0600,
+    MAX_TABLES = 8,
+    /* LMDB's lock file has 64 bytes per reader; this is room for a thousand read transactions. */
+    READER_FILE_BYTES = 64 << 10,
+};
+
+/* LMDB ends a broken invariant by abort(); a message and a status do as well. */
+static void stop_on_assertion(MDB_env *env, const char *message)
+{
+    const char *path = "?";
+    (void)mdb_env_get_path(env, &path);
+    log_error("%s is damaged, stopping: %s", path, message);
+    _exit(EXIT_FAILURE);
+}
+
+static enum stated_code open_environment(const char *path, unsigned flags, uint64_t map_bytes,
+                                         MDB_env **env, struct stated_status *status)
+{
+    int rc = mdb_env_create(env);
+    if (rc != 0) {
+        return errno_status_set(status, rc, path);
+    }
+    (void)mdb_env_set_maxdbs(*env, MAX_TABLES);
+    (void)mdb_env_set_assert(*env, stop_on_assertion);
+    rc = mdb_env_set_mapsize(*env, map_bytes);
+    if (rc == 0) {
+        rc = mdb_env_open(*env, path, flags | MDB_NOSUBDIR | MDB_NOTLS, PRIVATE_FILE);
+    }
+    if (rc == 0) {
+        return STATED_OK;
+    }
+    mdb_env_close(*env);
+    *env = NULL;
+    if (rc == ENOMEM) {
+        return stated_status_set(status, STATED_RESOURCE_EXHAUSTED,
+                                 "%s: no address space for a size limit of %llu bytes; lower the "
+                                 "limit",
+                                 path, (unsigned long long)map_bytes);
+    }
+    return errno_status_set(status, rc, path);
+}
+
+/* Gives LMDB's lock file its disk space: LMDB writes it through a map, where a full disk is a
+   signal. */
+static enum stated_code prepare_reader_file(const char *path, struct stated_status *status)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, PRIVATE_FILE);
+    if (fd < 0) {
+        return errno_status_set(status, errno, path);
+    }
+    int error = posix_fallocate(fd, 0, READER_FILE_BYTES);
+    (void)close(fd);
+    return error == 0 ? STATED_OK : errno_status_set(status, error, path);
+}
+
+static void remove_with_suffix(const char *path)
+{
+    char *lock = NULL;
+    (void)unlink(path);
+    if (asprintf(&lock, "%s%s", path, lock_suffix) >= 0) {
+        (void)unlink(lock);
+        free(lock);
+    }
+}
+
+/* Makes a complete, synced file with empty tables at path. Nobody else looks at it: no lock. */
+static enum stated_code make_file(const char *path, struct stated_status *status)
+{
+    MDB_env *env;
+    (void)unlink(path);
+    enum stated_code code =
+        open_environment(path, MDB_NOLOCK, LMDB_SPACE_MIN_LIMIT_BYTES, &env, status);
+    if (code != STATED_OK) {
+        return code;
+    }
+    int rc = lmdb_meta_create(env);
+    mdb_env_close(env);
+    if (rc != 0) {
+        code = errno_status_set(status, rc, path);
+        (void)unlink(path);
+    }
+    return code;
+}
+
+static enum stated_code make_durable_file(const char *directory, const char *path,
+                                          struct stated_status *status)
+{
+    char *unfinished = lmdb_directory_join(directory, new_name);
+    if (unfinished == NULL) {
+        return errno_status_set(status, ENOMEM, path);
+    }
+    enum stated_code code = make_file(unfinished, status);
+    if (code == STATED_OK && rename(unfinished, path) != 0) {
+        code = errno_status_set(status, errno, path);
+        (void)unlink(unfinished);
+    }
+    free(unfinished);
+    return code == STATED_OK ? lmdb_directory_sync(directory, status) : code;
+}
+
+/* The file at path, checked or made, as an environment. */
+static enum stated_code open_checked(const char *path, unsigned flags, uint64_t limit_bytes,
+                                     MDB_env **env, struct stated_status *status)
+{
+    struct lmdb_header header;
+    enum stated_code code = lmdb_header_read(path, &header, status);
+    char *lock = NULL;
+    if (code != STATED_OK || asprintf(&lock, "%s%s", path, lock_suffix) < 0) {
+        return code != STATED_OK ? code : errno_status_set(status, ENOMEM, path);
+    }
+    code = prepare_reader_file(lock, status);
+    free(lock);
+    if (code != STATED_OK) {
+        return code;
+    }
+    uint64_t used_bytes = (header.last_page + 1) * header.page_bytes;
+    return open_environment(path, flags, lmdb_space_map_bytes(limit_bytes, used_bytes), env,
+                            status);
+}
+
+static enum stated_code open_durable(const struct lmdb_store_options *options, const char *path,
+                                     MDB_env **env, struct stated_status *status)
+{
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        enum stated_code code = make_durable_file(options->directory, path, status);
+        if (code != STATED_OK) {
+            return code;
+        }
+    }
+    unsigned flags = options->durability == STORE_RELAXED ? MDB_NOMETASYNC : 0;
+    return open_checked(path, flags, options->size_limit_bytes, env, status);
+}
+
+static enum stated_code open_ephemeral(const struct lmdb_store_options *options, const char *path,
+                                       MDB_env **env, struct stated_status *status)
+{
+    char *durable = lmdb_directory_join(options->directory, durable_name);
+    if (durable == NULL) {
+        return errno_status_set(status, ENOMEM, path);
+    }
+    bool is_durable = access(durable, F_OK) == 0;
+    free(durable);
+    if (is_durable) {
+        return stated_status_set(status, STATED_FAILED_PRECONDITION,
+                                 "%s holds a durable state, which ephemeral mode would not show; "
+                                 "use another data directory or another durability",
+                                 options->directory);
+    }
+    enum stated_code code = make_file(path, status);
+    if (code == STATED_OK) {
+        code = open_checked(path, MDB_NOSYNC, options->size_limit_bytes, env, status);
+    }
+    remove_with_suffix(path);
+    return code;
+}
+
+/* What a server that was killed while it started may have left. */
+static void remove_leftovers(const char *directory)
+{
+    const char *const names[] = {new_name, ephemeral_name};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char *path = lmdb_directory_join(directory, names[i]);
+        if (path != NULL) {
+            remove_with_suffix(path);
+            free(path);
+        }
+    }
+}
+
+enum stated_code lmdb_file_open(const struct lmdb_store_options *options, MDB_env **env,
+                                char **path, struct stated_status *status)
+{
+    bool is_ephemeral = options->durability == STORE_EPHEMERAL;
+    *env = NULL;
+    *path = lmdb_directory_join(options->directory, is_ephemeral ? ephemeral_name : durable_name);
+    if (*path == NULL) {
+        return errno_status_set(status, ENOMEM, options->directory);
+    }
+    remove_leftovers(options->directory);
+    enum stated_code code = is_ephemeral ? open_ephemeral(options, *path, env, status)
+                                         : open_durable(options, *path, env, status);
+    if (code != STATED_OK) {
+        free(*path);
+        *path = NULL;
+    }
+    return code;
+}

@@ -1,0 +1,16 @@
+/* The data file in its directory: found or made, checked, and opened as an LMDB environment. */
+#ifndef STATED_ENGINE_LMDB_FILE_H
+#define STATED_ENGINE_LMDB_FILE_H
+
+#include "engine/lmdb_store.h"
+
+#include <lmdb.h>
+
+/* Opens the directory's data file, which is locked for this process, with a map for the size limit.
+   A new file is made under another name and renamed when it is complete: so a data file that is
+   empty or half made is a damaged one. In ephemeral mode the file has no name once it is open.
+   On success *env and *path (on the heap) are the caller's. Codes as of lmdb_store_open. */
+enum stated_code lmdb_file_open(const struct lmdb_store_options *options, MDB_env **env,
+                                char **path, struct stated_status *status) STATED_MUST_USE;
+
+#endif

@@ -1,0 +1,186 @@
+#include "engine/lmdb_header.h"
+
+#include "engine/errno_status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A tree's root as a meta page holds it. */
+struct tree {
+    uint32_t pad; /* of the first tree: the page size */
+    uint16_t flags;
+    uint16_t depth;
+    uint64_t branch_pages;
+    uint64_t leaf_pages;
+    uint64_t overflow_pages;
+    uint64_t entries;
+    uint64_t root;
+};
+
+struct meta_page {
+    uint64_t page_number;
+    uint16_t pad;
+    uint16_t flags;
+    uint32_t bounds;
+    uint32_t magic;
+    uint32_t version;
+    uint64_t address;
+    uint64_t map_bytes;
+    struct tree trees[2]; /* of free pages, of tables */
+    uint64_t last_page;
+    uint64_t transaction;
+};
+_Static_assert(sizeof(struct meta_page) == 152, "LMDB's layout on 64-bit machines");
+
+enum {
+    FLAG_META = 0x08,
+    MIN_PAGE_BYTES = 512,
+    MAX_PAGE_BYTES = 0x8000,
+    MAX_DEPTH = 32,
+    FIRST_DATA_PAGE = 2,
+};
+#define MAGIC UINT32_C(0xBEEFC0DE)
+#define LMDB_DATA_VERSION 1u
+#define NO_PAGE UINT64_MAX
+
+#define REFUSE(status, ...) stated_status_set(status, STATED_DATA_LOSS, __VA_ARGS__)
+
+static enum stated_code read_page(int fd, const char *path, uint64_t offset, struct meta_page *page,
+                                  struct stated_status *status)
+{
+    ssize_t n;
+    do {
+        n = pread(fd, page, sizeof(*page), (off_t)offset);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return errno_status_set(status, errno, path);
+    }
+    if ((size_t)n < sizeof(*page)) {
+        return REFUSE(status,
+                      "%s is truncated: it ends within its header; restore a snapshot, or move the "
+                      "file away to start empty",
+                      path);
+    }
+    return STATED_OK;
+}
+
+static bool is_power_of_two(uint32_t number)
+{
+    return number != 0 && (number & (number - 1)) == 0;
+}
+
+static enum stated_code check_kind(const char *path, const struct meta_page *page,
+                                   struct stated_status *status)
+{
+    if ((page->flags & FLAG_META) == 0 || page->magic != MAGIC) {
+        return REFUSE(status,
+                      "%s is not a state file: it has no LMDB header; move it away, or use another "
+                      "data directory",
+                      path);
+    }
+    if (page->version != LMDB_DATA_VERSION) {
+        return REFUSE(status, "%s is an LMDB file of version %" PRIu32 ", only version %u is known",
+                      path, page->version, LMDB_DATA_VERSION);
+    }
+    return STATED_OK;
+}
+
+static bool tree_is_plausible(const struct tree *tree, uint64_t last_page)
+{
+    if (tree->root == NO_PAGE) {
+        return tree->depth == 0 && tree->entries == 0;
+    }
+    return tree->root >= FIRST_DATA_PAGE && tree->root <= last_page && tree->depth > 0 &&
+           tree->depth <= MAX_DEPTH && tree->leaf_pages <= last_page &&
+           tree->branch_pages <= last_page && tree->overflow_pages <= last_page;
+}
+
+static enum stated_code check_page(const char *path, unsigned number, const struct meta_page *page,
+                                   uint64_t page_bytes, uint64_t file_bytes,
+                                   struct stated_status *status)
+{
+    enum stated_code code = check_kind(path, page, status);
+    if (code != STATED_OK) {
+        return code;
+    }
+    /* LMDB writes transaction n to page n modulo 2; a new file has 0 in both. */
+    bool is_in_place = page->transaction == 0 || (page->transaction & 1) == number;
+    if (page->page_number != number || page->trees[0].pad != page_bytes || !is_in_place ||
+        page->last_page < 1 || page->last_page > UINT64_MAX / page_bytes - 1 ||
+        !tree_is_plausible(&page->trees[0], page->last_page) ||
+        !tree_is_plausible(&page->trees[1], page->last_page)) {
+        return REFUSE(status,
+                      "%s is damaged: page %u of its header makes no sense; restore a "
+                      "snapshot",
+                      path, number);
+    }
+    if ((page->last_page + 1) * page_bytes > file_bytes) {
+        return REFUSE(status,
+                      "%s is truncated: it has %" PRIu64 " bytes, its header speaks of %" PRIu64
+                      "; restore a snapshot",
+                      path, file_bytes, (page->last_page + 1) * page_bytes);
+    }
+    return STATED_OK;
+}
+
+static enum stated_code check_file(int fd, const char *path, struct lmdb_header *header,
+                                   struct stated_status *status)
+{
+    struct stat file;
+    if (fstat(fd, &file) != 0) {
+        return errno_status_set(status, errno, path);
+    }
+    struct meta_page pages[2];
+    enum stated_code code = read_page(fd, path, 0, &pages[0], status);
+    if (code == STATED_OK) {
+        code = check_kind(path, &pages[0], status);
+    }
+    if (code != STATED_OK) {
+        return code;
+    }
+    uint32_t page_bytes = pages[0].trees[0].pad;
+    if (!is_power_of_two(page_bytes) || page_bytes < MIN_PAGE_BYTES ||
+        page_bytes > MAX_PAGE_BYTES) {
+        return REFUSE(status, "%s is damaged: its pages would have %" PRIu32 " bytes", path,
+                      page_bytes);
+    }
+    code = read_page(fd, path, page_bytes, &pages[1], status);
+    for (unsigned i = 0; code == STATED_OK && i < 2; i++) {
+        code = check_page(path, i, &pages[i], page_bytes, (uint64_t)file.st_size, status);
+    }
+    if (code != STATED_OK) {
+        return code;
+    }
+    const struct meta_page *newer = &pages[pages[0].transaction < pages[1].transaction];
+    const struct meta_page *older = &pages[newer == &pages[0]];
+    /* Each commit writes the page that the one before it did not. */
+    if (newer->transaction - older->transaction > 1) {
+        return REFUSE(status,
+                      "%s is damaged: the pages of its header do not follow each other; "
+                      "restore a snapshot",
+                      path);
+    }
+    *header = (struct lmdb_header){
+        .page_bytes = page_bytes,
+        .last_page = newer->last_page > older->last_page ? newer->last_page : older->last_page,
+        .transaction = newer->transaction,
+    };
+    return STATED_OK;
+}
+
+enum stated_code lmdb_header_read(const char *path, struct lmdb_header *header,
+                                  struct stated_status *status)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        return errno == ENOENT ? STATED_NOT_FOUND : errno_status_set(status, errno, path);
+    }
+    enum stated_code code = check_file(fd, path, header, status);
+    (void)close(fd);
+    return code;
+}

@@ -1,0 +1,322 @@
+/* Runs. A SHARED run is a read transaction from a pool: LMDB renews one without a lock, but makes
+   one with an allocation and a lock. An EXCLUSIVE run is a write transaction with one commit.
+
+   When an EXCLUSIVE run fails for want of space or memory, or meets damage, LMDB throws all of it
+   away; then each operation is executed again in a transaction of its own, so that only those fail
+   that have to. When the disk fails, nothing is tried again: the outcome of the commit is unknown.
+ */
+#include "engine/lmdb_engine.h"
+
+#include <stdlib.h>
+
+static struct lmdb_store *of_store(struct store *store)
+{
+    return (struct lmdb_store *)store;
+}
+
+/* The newest commit's revision if this transaction sees just that, without a look into the file. */
+static int find_revision(struct lmdb_run *run)
+{
+    struct lmdb_store *self = run->store;
+    uint64_t wanted = mdb_txn_id(run->txn);
+    uint64_t before = self->newest.transaction;
+    run->revision = self->newest.revision;
+    if (before == wanted && self->newest.transaction == wanted) {
+        return 0;
+    }
+    return lmdb_meta_get_revision(run, &run->revision);
+}
+
+static void publish(struct lmdb_run *run, uint64_t transaction, uint64_t keys, uint64_t pages)
+{
+    struct lmdb_store *self = run->store;
+    self->newest.transaction = 0;
+    self->newest.revision = run->revision;
+    self->newest.keys = keys;
+    self->newest.transaction = transaction;
+    self->space.live_pages = pages;
+}
+
+static struct lmdb_run *take_idle(struct lmdb_store *self)
+{
+    pthread_mutex_lock(&self->shared.mutex);
+    struct lmdb_run *run = self->shared.idle;
+    if (run != NULL) {
+        self->shared.idle = run->next_idle;
+    }
+    pthread_mutex_unlock(&self->shared.mutex);
+    return run;
+}
+
+static void give_idle(struct lmdb_run *run)
+{
+    struct lmdb_store *self = run->store;
+    pthread_mutex_lock(&self->shared.mutex);
+    run->next_idle = self->shared.idle;
+    self->shared.idle = run;
+    pthread_mutex_unlock(&self->shared.mutex);
+}
+
+static struct lmdb_run *begin_shared(struct lmdb_store *self)
+{
+    struct lmdb_run *run = take_idle(self);
+    if (run == NULL) {
+        run = calloc(1, sizeof(*run));
+        if (run == NULL) {
+            return NULL;
+        }
+        run->store = self;
+        run->mode = STORE_SHARED;
+    }
+    run->trouble = run->txn != NULL ? mdb_txn_renew(run->txn)
+                                    : mdb_txn_begin(self->env, NULL, MDB_RDONLY, &run->txn);
+    run->cursor_is_old = true;
+    if (run->trouble == 0) {
+        run->trouble = find_revision(run);
+    }
+    return run;
+}
+
+static void abort_exclusive(struct lmdb_run *run)
+{
+    mdb_txn_abort(run->txn);
+    run->txn = NULL;
+    run->cursor = NULL;
+}
+
+/* Begins the write transaction; run->trouble says if that failed. */
+static void open_exclusive(struct lmdb_run *run)
+{
+    struct lmdb_store *self = run->store;
+    run->txn = NULL;
+    run->cursor = NULL;
+    run->revision = self->newest.revision;
+    run->grows = false;
+    run->committing = false;
+    run->put_bytes = 0;
+    run->trouble =
+        lmdb_trouble_is_final(self) ? MDB_PANIC : mdb_txn_begin(self->env, NULL, 0, &run->txn);
+    if (run->trouble == 0) {
+        lmdb_space_prepare(run);
+        run->trouble = lmdb_space_count(run, &run->pages_before);
+        self->space.live_pages = run->pages_before;
+    }
+}
+
+struct store_run *lmdb_run_begin(struct store *store, enum store_mode mode)
+{
+    struct lmdb_store *self = of_store(store);
+    if (mode == STORE_SHARED) {
+        return (struct store_run *)begin_shared(self);
+    }
+    struct lmdb_run *run = &self->exclusive;
+    run->first = NULL;
+    run->last = NULL;
+    open_exclusive(run);
+    return (struct store_run *)run;
+}
+
+/* Gives op a clean response, whatever an earlier attempt left in it. */
+static void reset_op(struct store_op *op)
+{
+    op->code = STATED_OK;
+    op->message = "";
+    if (op->kind == STORE_READ) {
+        stated__v1__read_response__init(op->read_response);
+    } else {
+        stated__v1__write_response__init(op->write_response);
+    }
+}
+
+static int execute(struct lmdb_run *run, struct store_op *op)
+{
+    return op->kind == STORE_READ ? lmdb_read(run, op) : lmdb_write(run, op);
+}
+
+static void refuse_or_settle(struct lmdb_run *run, struct store_op *op, int code)
+{
+    if (lmdb_trouble_of(run->store, code) == LMDB_TROUBLE_IO) {
+        lmdb_trouble_fail(run->store, "reading", code);
+        lmdb_trouble_refuse(run->store, op);
+    } else {
+        lmdb_trouble_settle(run->store, op, code);
+    }
+}
+
+static void apply_shared(struct lmdb_run *run, struct store_op *op)
+{
+    reset_op(op);
+    if (lmdb_trouble_is_final(run->store)) {
+        lmdb_trouble_refuse(run->store, op);
+        return;
+    }
+    int rc = run->trouble != 0 ? run->trouble : lmdb_read(run, op);
+    if (rc != 0) {
+        refuse_or_settle(run, op, rc);
+    }
+}
+
+static void append(struct lmdb_run *run, struct store_op *op)
+{
+    op->next = NULL;
+    if (run->last == NULL) {
+        run->first = op;
+    } else {
+        run->last->next = op;
+    }
+    run->last = op;
+}
+
+void lmdb_run_apply(struct store_run *store_run, struct store_op *op)
+{
+    struct lmdb_run *run = (struct lmdb_run *)store_run;
+    if (run->mode == STORE_SHARED) {
+        apply_shared(run, op);
+        return;
+    }
+    append(run, op);
+    reset_op(op);
+    if (run->trouble == 0) {
+        run->trouble = execute(run, op);
+    }
+}
+
+/* Whether LMDB could not write its header: then the file may show either state after a restart. */
+static bool is_header_torn(struct lmdb_store *self)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(self->env, NULL, 0, &txn);
+    if (rc == 0) {
+        mdb_txn_abort(txn);
+    }
+    return rc == MDB_PANIC;
+}
+
+/* Ends the write transaction: 0 when it is durable as the mode promises, else LMDB's code. The
+   transaction is gone either way. */
+static int finish(struct lmdb_run *run)
+{
+    struct lmdb_store *self = run->store;
+    uint64_t pages = 0;
+    MDB_stat stat = {0};
+    int rc = run->trouble;
+    if (rc == 0 && run->revision == self->newest.revision) {
+        abort_exclusive(run);
+        return 0;
+    }
+    if (rc == 0) {
+        rc = lmdb_meta_put_revision(run);
+    }
+    if (rc == 0) {
+        rc = lmdb_space_check(run, &pages);
+    }
+    if (rc == 0) {
+        rc = mdb_stat(run->txn, self->state_table, &stat);
+    }
+    if (rc != 0) {
+        abort_exclusive(run);
+        return rc;
+    }
+    uint64_t transaction = mdb_txn_id(run->txn);
+    run->committing = true;
+    rc = mdb_txn_commit(run->txn);
+    run->txn = NULL;
+    run->cursor = NULL;
+    if (rc != 0) {
+        return is_header_torn(self) ? MDB_PANIC : rc;
+    }
+    publish(run, transaction, stat.ms_entries, pages);
+    if (self->durability == STORE_RELAXED) {
+        lmdb_flusher_owe(&self->flusher);
+    }
+    return 0;
+}
+
+/* The disk failed under op. */
+static void settle_lost(struct lmdb_run *run, struct store_op *op)
+{
+    bool is_unknown = run->committing && op->kind == STORE_WRITE && op->code == STATED_OK &&
+                      op->write_response->applied && op->write->n_mutations > 0;
+    lmdb_trouble_refuse(run->store, op);
+    if (is_unknown) {
+        op->code = STATED_UNKNOWN;
+        op->message = arena_format(
+            op->arena, "whether this was written is not known until the server starts again: %s",
+            run->store->failure.text);
+    }
+}
+
+static bool is_lost(struct lmdb_run *run, int code)
+{
+    if (lmdb_trouble_of(run->store, code) != LMDB_TROUBLE_IO) {
+        return false;
+    }
+    lmdb_trouble_fail(run->store, run->committing ? "committing to" : "writing", code);
+    return true;
+}
+
+/* Executes op in a transaction of its own. */
+static void execute_alone(struct lmdb_run *run, struct store_op *op)
+{
+    reset_op(op);
+    open_exclusive(run);
+    if (run->trouble == 0) {
+        run->trouble = execute(run, op);
+    }
+    int rc = finish(run);
+    if (rc == 0) {
+        return;
+    }
+    if (is_lost(run, rc)) {
+        settle_lost(run, op);
+    } else {
+        lmdb_trouble_settle(run->store, op, rc);
+    }
+}
+
+static void finish_exclusive(struct lmdb_run *run)
+{
+    struct store_op *next;
+    int rc = finish(run);
+    if (rc == 0) {
+        return;
+    }
+    bool lost = is_lost(run, rc);
+    for (struct store_op *op = run->first; op != NULL; op = next) {
+        next = op->next;
+        if (lost) {
+            settle_lost(run, op);
+        } else if (run->first == run->last) {
+            lmdb_trouble_settle(run->store, op, rc);
+        } else {
+            execute_alone(run, op);
+        }
+    }
+}
+
+enum store_progress lmdb_run_commit(struct store_run *store_run, store_done done, void *argument)
+{
+    (void)done; /* everything here completes at once */
+    (void)argument;
+    struct lmdb_run *run = (struct lmdb_run *)store_run;
+    if (run->mode == STORE_SHARED) {
+        if (run->txn != NULL) {
+            mdb_txn_reset(run->txn);
+        }
+        give_idle(run);
+    } else {
+        finish_exclusive(run);
+    }
+    return STORE_COMPLETE;
+}
+
+void lmdb_run_free_idle(struct lmdb_store *self)
+{
+    for (struct lmdb_run *run = take_idle(self); run != NULL; run = take_idle(self)) {
+        if (run->cursor != NULL) {
+            mdb_cursor_close(run->cursor);
+        }
+        mdb_txn_abort(run->txn);
+        free(run);
+    }
+}

@@ -1,0 +1,135 @@
+#include "engine/lmdb_engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The reserve is a share of the limit, within bounds. */
+#define RESERVE_SHARE 16
+#define MIN_RESERVE_BYTES (UINT64_C(256) << 10)
+#define MAX_RESERVE_BYTES (UINT64_C(64) << 20)
+
+/* The file grows by a share of its size, within bounds: seldom, and not far beyond need. */
+#define STEP_SHARE 8
+#define MIN_STEP_BYTES (UINT64_C(1) << 20)
+#define MAX_STEP_BYTES (UINT64_C(32) << 20)
+
+/* What a run copies and adds beside the values it puts. */
+#define SLACK_BYTES (UINT64_C(256) << 10)
+
+static uint64_t clamp(uint64_t number, uint64_t min, uint64_t max)
+{
+    return number < min ? min : number > max ? max : number;
+}
+
+static uint64_t reserve_bytes(uint64_t limit_bytes)
+{
+    return clamp(limit_bytes / RESERVE_SHARE, MIN_RESERVE_BYTES, MAX_RESERVE_BYTES);
+}
+
+uint64_t lmdb_space_map_bytes(uint64_t limit_bytes, uint64_t used_bytes)
+{
+    uint64_t granule = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t bytes = limit_bytes;
+    if (used_bytes > limit_bytes) {
+        bytes = used_bytes + reserve_bytes(limit_bytes);
+    }
+    return (bytes + granule - 1) / granule * granule;
+}
+
+static int data_fd(const struct lmdb_store *self)
+{
+    int fd = -1;
+    (void)mdb_env_get_fd(self->env, &fd); /* fails on NULL arguments only */
+    return fd;
+}
+
+enum stated_code lmdb_space_init(struct lmdb_store *self, uint64_t limit_bytes,
+                                 struct stated_status *status)
+{
+    struct lmdb_space *space = &self->space;
+    MDB_stat stat;
+    struct stat file;
+    (void)mdb_env_stat(self->env, &stat);
+    if (fstat(data_fd(self), &file) != 0) {
+        return stated_status_set(status, STATED_UNAVAILABLE, "%s: %s", self->data_path,
+                                 strerror(errno));
+    }
+    space->limit_bytes = limit_bytes;
+    space->page_bytes = stat.ms_psize;
+    space->full_pages = (limit_bytes - reserve_bytes(limit_bytes)) / stat.ms_psize;
+    space->ready_bytes = (uint64_t)file.st_size;
+    return STATED_OK;
+}
+
+/* 0, or errno. */
+static int grow_file(int fd, uint64_t from, uint64_t to)
+{
+    if (fallocate(fd, 0, (off_t)from, (off_t)(to - from)) == 0) {
+        return 0;
+    }
+    if (errno != EOPNOTSUPP && errno != ENOSYS) {
+        return errno;
+    }
+    /* No promise of space then, but still never a file shorter than its header says. */
+    return ftruncate(fd, (off_t)to) == 0 ? 0 : errno;
+}
+
+void lmdb_space_prepare(struct lmdb_run *run)
+{
+    struct lmdb_store *self = run->store;
+    struct lmdb_space *space = &self->space;
+    MDB_envinfo info;
+    (void)mdb_env_info(self->env, &info);
+    uint64_t used = ((uint64_t)info.me_last_pgno + 1) * space->page_bytes;
+    uint64_t needed = used + SLACK_BYTES + 2 * (uint64_t)run->put_bytes;
+    needed = needed < info.me_mapsize ? needed : info.me_mapsize;
+    if (needed <= space->ready_bytes) {
+        return;
+    }
+    uint64_t ample = needed + clamp(used / STEP_SHARE, MIN_STEP_BYTES, MAX_STEP_BYTES);
+    ample = ample < info.me_mapsize ? ample : info.me_mapsize;
+    int fd = data_fd(self);
+    if (grow_file(fd, space->ready_bytes, ample) == 0) {
+        space->ready_bytes = ample;
+        space->is_tight = false;
+        return;
+    }
+    space->is_tight = grow_file(fd, space->ready_bytes, needed) != 0;
+    if (!space->is_tight) {
+        space->ready_bytes = needed;
+    }
+}
+
+int lmdb_space_count(struct lmdb_run *run, uint64_t *pages)
+{
+    /* LMDB's own two trees, of free pages and of tables, are 0 and 1. */
+    const MDB_dbi trees[] = {0, 1, run->store->state_table, run->store->meta_table};
+    *pages = 2;
+    for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+        MDB_stat stat;
+        int rc = mdb_stat(run->txn, trees[i], &stat);
+        if (rc != 0) {
+            return rc;
+        }
+        *pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    }
+    return 0;
+}
+
+int lmdb_space_check(struct lmdb_run *run, uint64_t *pages)
+{
+    int rc = lmdb_space_count(run, pages);
+    if (rc != 0) {
+        return rc;
+    }
+    bool is_full = *pages > run->store->space.full_pages;
+    return is_full && run->grows && *pages > run->pages_before ? MDB_MAP_FULL : 0;
+}
+
+uint64_t lmdb_space_live_bytes(const struct lmdb_space *self)
+{
+    return atomic_load(&self->live_pages) * self->page_bytes;
+}

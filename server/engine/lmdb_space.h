@@ -1,0 +1,56 @@
+/* How much room the data file has: the configured limit, a reserve below it so that deletes work
+   when the state is full, and disk space taken ahead of need.
+
+   The limit bounds the file, through LMDB's map. LMDB changes pages by copying them, so it needs
+   free pages even to delete: writes that add are refused when the pages in use leave less than the
+   reserve. Disk space is taken before LMDB writes there: so a full disk is found out by a call that
+   can fail harmlessly, and a data file is never shorter than its own header says. */
+#ifndef STATED_ENGINE_LMDB_SPACE_H
+#define STATED_ENGINE_LMDB_SPACE_H
+
+#include "stated/status.h"
+
+#include <lmdb.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Below this, nothing useful fits. */
+#define LMDB_SPACE_MIN_LIMIT_BYTES (UINT64_C(1) << 20)
+
+struct lmdb_run;
+struct lmdb_store;
+
+/* Of the thread that has the EXCLUSIVE run, but for what is atomic. */
+struct lmdb_space {
+    uint64_t limit_bytes; /* as configured */
+    uint64_t full_pages;  /* writes that add are refused above this many pages in use */
+    uint64_t ready_bytes; /* of the file: the disk has room for them */
+    size_t page_bytes;
+    atomic_bool is_tight;            /* the disk had no room when the file had to grow */
+    atomic_uint_fast64_t live_pages; /* in use by the newest committed state */
+};
+
+/* The size of LMDB's map: the limit, or what a file that grew under a larger limit needs, with a
+   reserve for deletes. used_bytes: up to the file's last used page. Pure. */
+uint64_t lmdb_space_map_bytes(uint64_t limit_bytes, uint64_t used_bytes);
+
+/* After the environment has been opened. OK, or UNAVAILABLE. */
+enum stated_code lmdb_space_init(struct lmdb_store *self, uint64_t limit_bytes,
+                                 struct stated_status *status) STATED_MUST_USE;
+
+/* Takes disk space for what the run may need, if it can; else is_tight says so, and LMDB may still
+   find free pages inside the file. */
+void lmdb_space_prepare(struct lmdb_run *run);
+
+/* Pages in use by the state that the run's transaction sees. LMDB's code. */
+int lmdb_space_count(struct lmdb_run *run, uint64_t *pages) STATED_MUST_USE;
+
+/* 0, or MDB_MAP_FULL when the run has added to a state that is full. Else LMDB's code. */
+int lmdb_space_check(struct lmdb_run *run, uint64_t *pages) STATED_MUST_USE;
+
+/* Bytes in use by the newest committed state. Any thread. */
+uint64_t lmdb_space_live_bytes(const struct lmdb_space *self);
+
+#endif

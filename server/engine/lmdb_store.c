@@ -1,0 +1,164 @@
+#include "engine/lmdb_engine.h"
+
+#include "engine/errno_status.h"
+#include "engine/lmdb_directory.h"
+#include "engine/lmdb_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static const char *durability_name(enum store_durability durability)
+{
+    switch (durability) {
+    case STORE_SYNC:
+        return "sync";
+    case STORE_RELAXED:
+        return "relaxed";
+    case STORE_EPHEMERAL:
+        return "ephemeral";
+    }
+    return "";
+}
+
+static struct lmdb_store *of_store(struct store *store)
+{
+    return (struct lmdb_store *)store;
+}
+
+static void read_status(struct store *store, struct store_status *status)
+{
+    struct lmdb_store *self = of_store(store);
+    int fd;
+    struct stat file;
+    bool is_known = mdb_env_get_fd(self->env, &fd) == 0 && fstat(fd, &file) == 0;
+    bool failed = lmdb_trouble_is_final(self);
+    *status = (struct store_status){
+        .engine = "lmdb",
+        .durability = durability_name(self->durability),
+        .revision = self->newest.revision,
+        .keys = self->newest.keys,
+        .file_bytes = is_known ? (uint64_t)file.st_blocks * 512 : 0,
+        .size_limit_bytes = self->space.limit_bytes,
+        .format_version = LMDB_FORMAT_VERSION,
+        .failed = failed,
+        .failure = failed ? self->failure.text : "",
+    };
+}
+
+static void free_store(struct lmdb_store *self)
+{
+    pthread_mutex_destroy(&self->failure.mutex);
+    pthread_mutex_destroy(&self->shared.mutex);
+    free(self);
+}
+
+static void close_store(struct store *store)
+{
+    struct lmdb_store *self = of_store(store);
+    lmdb_flusher_stop(self);
+    lmdb_run_free_idle(self);
+    mdb_env_close(self->env);
+    lmdb_directory_unlock(self->lock_fd);
+    free(self->data_path);
+    free_store(self);
+}
+
+static const struct store_ops operations = {
+    .capabilities = 0,
+    .begin = lmdb_run_begin,
+    .apply = lmdb_run_apply,
+    .commit = lmdb_run_commit,
+    .read_status = read_status,
+    .close = close_store,
+};
+
+static enum stated_code check_options(const struct lmdb_store_options *options,
+                                      struct stated_status *status)
+{
+    if (options->size_limit_bytes < LMDB_SPACE_MIN_LIMIT_BYTES ||
+        options->size_limit_bytes > SIZE_MAX / 4) {
+        return stated_status_set(status, STATED_INVALID_ARGUMENT,
+                                 "a size limit of %llu bytes is out of range; at least %llu are "
+                                 "needed",
+                                 (unsigned long long)options->size_limit_bytes,
+                                 (unsigned long long)LMDB_SPACE_MIN_LIMIT_BYTES);
+    }
+    if (options->max_entries == 0) {
+        return stated_status_set(status, STATED_INVALID_ARGUMENT,
+                                 "a read's reply must be allowed at least 1 entry, not 0");
+    }
+    return STATED_OK;
+}
+
+/* With the directory locked: the file, its tables, its room. */
+static enum stated_code open_contents(struct lmdb_store *self,
+                                      const struct lmdb_store_options *options,
+                                      struct stated_status *status)
+{
+    enum stated_code code = lmdb_file_open(options, &self->env, &self->data_path, status);
+    if (code != STATED_OK) {
+        return code;
+    }
+    code = lmdb_meta_open(self, status);
+    if (code == STATED_OK) {
+        code = lmdb_space_init(self, options->size_limit_bytes, status);
+    }
+    if (code == STATED_OK && options->durability == STORE_RELAXED) {
+        code = lmdb_flusher_start(self, status);
+    }
+    if (code != STATED_OK) {
+        mdb_env_close(self->env);
+        free(self->data_path);
+    }
+    return code;
+}
+
+static struct lmdb_store *make_store(const struct lmdb_store_options *options)
+{
+    struct lmdb_store *self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        return NULL;
+    }
+    self->store.ops = &operations;
+    self->durability = options->durability;
+    self->max_entries = options->max_entries;
+    self->exclusive = (struct lmdb_run){.store = self, .mode = STORE_EXCLUSIVE};
+    pthread_mutex_init(&self->shared.mutex, NULL);
+    pthread_mutex_init(&self->failure.mutex, NULL);
+    return self;
+}
+
+enum stated_code lmdb_store_open(const struct lmdb_store_options *options, struct store **store,
+                                 struct stated_status *status)
+{
+    *store = NULL;
+    enum stated_code code = check_options(options, status);
+    if (code != STATED_OK) {
+        return code;
+    }
+    struct lmdb_store *self = make_store(options);
+    if (self == NULL) {
+        return errno_status_set(status, ENOMEM, options->directory);
+    }
+    code = lmdb_directory_make(options->directory, status);
+    if (code != STATED_OK) {
+        goto free_self;
+    }
+    code = lmdb_directory_lock(options->directory, &self->lock_fd, status);
+    if (code != STATED_OK) {
+        goto free_self;
+    }
+    code = open_contents(self, options, status);
+    if (code != STATED_OK) {
+        goto unlock;
+    }
+    *store = &self->store;
+    return STATED_OK;
+
+unlock:
+    lmdb_directory_unlock(self->lock_fd);
+free_self:
+    free_store(self);
+    return code;
+}
