@@ -33,13 +33,14 @@ enum gate_reason {
 
 enum gate_run_kind { GATE_RUN_SHARED, GATE_RUN_EXCLUSIVE, GATE_RUN_BYPASS };
 
-/* Granted entries that one worker executes in ticket order. Owned by the gate; the executor holds
-   it from execute() until it calls gate_finish() on it, from whatever thread, and may use
-   `execution`. It lives in one of its entries: whoever answers the entries takes them off first. */
+/* Granted entries that one worker executes one after the other: an exclusive run in ticket order,
+   reads in about that order. Owned by the gate; the executor holds it from execute() until it calls
+   gate_finish() on it, from whatever thread, and may use `execution`. It lives in one of its
+   entries: whoever answers the entries takes them off first. */
 struct gate_run {
     enum gate_run_kind kind;
     uint32_t count;
-    struct list entries; /* of gate_entry.node, ticket order */
+    struct list entries; /* of gate_entry.node */
     void *execution;     /* the executor's own; NULL on entry */
 };
 
