@@ -36,8 +36,9 @@ static void *watched_alloc(void *data, size_t size)
 {
     struct watched_allocator *self = data;
     void *memory = self->inner->alloc(self->inner->allocator_data, size);
-    if (!memory)
+    if (!memory) {
         self->gave_out = true;
+    }
     return memory;
 }
 
@@ -57,19 +58,22 @@ static enum stated_code check_request(const uint8_t *data, size_t length, size_t
     enum wire_result result;
     *n_calls = 0;
     while ((result = wire_next(&reader, &field)) == WIRE_FIELD) {
-        if (field.number == REQUEST_CALLS)
+        if (field.number == REQUEST_CALLS) {
             ++*n_calls;
+        }
         if (field.number == REQUEST_CLIENT_ID && field.length != 0 &&
-            field.length != FRAME_CLIENT_ID_BYTES)
+            field.length != FRAME_CLIENT_ID_BYTES) {
             return stated_status_set(status, STATED_INVALID_ARGUMENT,
                                      "client_id is %zu bytes long; send the same %d random bytes "
                                      "in every frame, or none",
                                      field.length, FRAME_CLIENT_ID_BYTES);
+        }
     }
-    if (result == WIRE_MALFORMED)
+    if (result == WIRE_MALFORMED) {
         return stated_status_set(status, STATED_INVALID_ARGUMENT,
                                  "not a stated.v1.RequestFrame: %zu bytes, no field at byte %zu",
                                  length, field.offset);
+    }
     return STATED_OK;
 }
 
@@ -81,26 +85,31 @@ enum stated_code frame_unpack_request(const uint8_t *data, size_t length, size_t
     *frame = NULL;
     size_t n_calls;
     enum stated_code code = check_request(data, length, &n_calls, status);
-    if (code != STATED_OK)
+    if (code != STATED_OK) {
         return code;
-    if (n_calls == 0)
+    }
+    if (n_calls == 0) {
         return stated_status_set(status, STATED_INVALID_ARGUMENT,
                                  "a frame of %zu bytes without a call; send at least one", length);
-    if (n_calls > max_calls)
+    }
+    if (n_calls > max_calls) {
         return stated_status_set(status, STATED_RESOURCE_EXHAUSTED,
                                  "%zu calls in one frame, %zu are allowed; send several frames",
                                  n_calls, max_calls);
+    }
 
     struct watched_allocator watched = {{watched_alloc, watched_free, &watched}, allocator, false};
     *frame = stated__v1__request_frame__unpack(&watched.base, length, data);
-    if (*frame)
+    if (*frame) {
         return STATED_OK;
-    if (watched.gave_out)
+    }
+    if (watched.gave_out) {
         return stated_status_set(
             status, STATED_RESOURCE_EXHAUSTED,
             "a frame of %zu bytes and %zu calls needs more memory than a frame "
             "may use; send smaller ones",
             length, n_calls);
+    }
     return stated_status_set(status, STATED_INVALID_ARGUMENT,
                              "not a stated.v1.RequestFrame: %zu bytes, one of its %zu calls is "
                              "no stated.v1.Call",
@@ -116,14 +125,15 @@ Stated__V1__ReplyFrame *frame_unpack_reply(const uint8_t *data, size_t length,
 static void read_code(const Stated__V1__Status *reply_status, struct stated_status *status)
 {
     int number = (int)reply_status->code;
-    if (number == STATED_OK)
+    if (number == STATED_OK) {
         stated_status_set(status, STATED_OK, "%s", "");
-    else if (number < 0 || number > STATED_UNAUTHENTICATED)
+    } else if (number < 0 || number > STATED_UNAUTHENTICATED) {
         stated_status_set(status, STATED_UNKNOWN,
                           "the server says code %d, which this client does not know: %s", number,
                           reply_status->message);
-    else
+    } else {
         stated_status_set(status, (enum stated_code)number, "%s", reply_status->message);
+    }
     status->retry_after_ms = reply_status->retry_after_ms;
 }
 
@@ -131,11 +141,13 @@ void frame_read_status(const Stated__V1__ReplyFrame *frame, const Stated__V1__Re
                        struct stated_status *status)
 {
     *status = (struct stated_status){.code = STATED_OK};
-    if (reply->status)
+    if (reply->status) {
         read_code(reply->status, status);
+    }
     status->order.epoch = frame->epoch;
-    if (!reply->order)
+    if (!reply->order) {
         return;
+    }
     status->order.ticket = reply->order->ticket;
     status->order.queued_ahead = reply->order->queued_ahead;
     status->order.wait_us = reply->order->wait_us;
@@ -153,8 +165,9 @@ size_t frame_request_header_size(const uint8_t *client_id, uint64_t acked_below)
 
 uint8_t *frame_put_request_header(uint8_t *out, const uint8_t *client_id, uint64_t acked_below)
 {
-    if (client_id)
+    if (client_id) {
         out = wire_put_bytes(out, REQUEST_CLIENT_ID, client_id, FRAME_CLIENT_ID_BYTES);
+    }
     return wire_put_number(out, REQUEST_ACKED_BELOW, acked_below);
 }
 
@@ -175,8 +188,9 @@ uint8_t *frame_put_call(uint8_t *out, const struct frame_call *call)
     size_t method_bytes = strlen(call->method);
     out = wire_put_length(out, REQUEST_CALLS, call_body_size(call, method_bytes));
     out = wire_put_bytes(out, CALL_METHOD, call->method, method_bytes);
-    if (call->payload_bytes)
+    if (call->payload_bytes) {
         out = wire_put_bytes(out, CALL_PAYLOAD, call->payload, call->payload_bytes);
+    }
     out = wire_put_number(out, CALL_TIMEOUT_MS, call->timeout_ms);
     return wire_put_number(out, CALL_SEQUENCE, call->sequence);
 }
@@ -200,8 +214,9 @@ static size_t reply_body_size(const struct frame_reply *reply)
 {
     size_t order_size = order_body_size(&reply->order);
     size_t size = order_size ? wire_bytes_size(order_size) : 0;
-    if (reply->code != STATED_OK)
+    if (reply->code != STATED_OK) {
         return size + wire_bytes_size(status_body_size(reply, strlen(reply->message)));
+    }
     return size + (reply->payload_bytes ? wire_bytes_size(reply->payload_bytes) : 0);
 }
 
@@ -239,8 +254,9 @@ static uint8_t *put_status(uint8_t *out, const struct frame_reply *reply)
 static uint8_t *put_order(uint8_t *out, const struct stated_order *order)
 {
     size_t size = order_body_size(order);
-    if (size == 0)
+    if (size == 0) {
         return out;
+    }
     out = wire_put_length(out, REPLY_ORDER, size);
     out = wire_put_number(out, ORDER_TICKET, order->ticket);
     out = wire_put_number(out, ORDER_AHEAD, order->queued_ahead);
@@ -252,9 +268,9 @@ static uint8_t *put_order(uint8_t *out, const struct stated_order *order)
 uint8_t *frame_put_reply(uint8_t *out, const struct frame_reply *reply)
 {
     out = wire_put_length(out, REPLY_FRAME_REPLIES, reply_body_size(reply));
-    if (reply->code != STATED_OK)
+    if (reply->code != STATED_OK) {
         out = put_status(out, reply);
-    else if (reply->payload_bytes) {
+    } else if (reply->payload_bytes) {
         out = wire_put_length(out, REPLY_PAYLOAD, reply->payload_bytes);
         out += protobuf_c_message_pack(reply->payload, out);
     }

@@ -21,19 +21,21 @@ const char *stated_code_name(enum stated_code code)
 enum stated_code stated_status_set(struct stated_status *status, enum stated_code code,
                                    const char *format, ...)
 {
-    if (!status)
+    if (!status) {
         return code;
+    }
     /* Built aside: an argument may point into the status that is being replaced. */
     char message[STATED_MESSAGE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(message, sizeof message, format, arguments);
+    int length = vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    if (length < 0)
+    if (length < 0) {
         message[0] = '\0';
-    else if ((size_t)length >= sizeof message)
-        message[utf8_whole(message, sizeof message - 1)] = '\0';
+    } else if ((size_t)length >= sizeof(message)) {
+        message[utf8_whole(message, sizeof(message) - 1)] = '\0';
+    }
     *status = (struct stated_status){.code = code};
-    memcpy(status->message, message, sizeof message);
+    memcpy(status->message, message, sizeof(message));
     return code;
 }

@@ -17,9 +17,11 @@ static const struct lead leads[] = {
 
 static const struct lead *find_lead(uint8_t byte)
 {
-    for (size_t i = 0; i < sizeof leads / sizeof leads[0]; i++)
-        if (byte >= leads[i].first && byte <= leads[i].last)
+    for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
+        if (byte >= leads[i].first && byte <= leads[i].last) {
             return &leads[i];
+        }
+    }
     return NULL;
 }
 
@@ -30,8 +32,9 @@ static size_t matching(const struct lead *lead, const uint8_t *text, size_t leng
     while (n < length && n < lead->bytes) {
         uint8_t low = n == 1 ? lead->low : 0x80;
         uint8_t high = n == 1 ? lead->high : 0xBF;
-        if (text[n] < low || text[n] > high)
+        if (text[n] < low || text[n] > high) {
             break;
+        }
         n++;
     }
     return n;
@@ -39,10 +42,12 @@ static size_t matching(const struct lead *lead, const uint8_t *text, size_t leng
 
 size_t utf8_character(const uint8_t *text, size_t length)
 {
-    if (length == 0)
+    if (length == 0) {
         return 0;
-    if (text[0] < 0x80)
+    }
+    if (text[0] < 0x80) {
         return 1;
+    }
     const struct lead *lead = find_lead(text[0]);
     return lead && matching(lead, text, length) == lead->bytes ? lead->bytes : 0;
 }
@@ -52,8 +57,9 @@ size_t utf8_whole(const char *text, size_t length)
     const uint8_t *bytes = (const uint8_t *)text;
     for (size_t tail = 1; tail <= 3 && tail <= length; tail++) {
         const struct lead *lead = find_lead(bytes[length - tail]);
-        if (lead && tail < lead->bytes && matching(lead, bytes + length - tail, tail) == tail)
+        if (lead && tail < lead->bytes && matching(lead, bytes + length - tail, tail) == tail) {
             return length - tail;
+        }
     }
     return length;
 }
@@ -63,10 +69,11 @@ uint8_t *utf8_put(uint8_t *out, const char *text, size_t length)
     const uint8_t *bytes = (const uint8_t *)text;
     while (length > 0) {
         size_t n = utf8_character(bytes, length);
-        if (n > 0)
+        if (n > 0) {
             memcpy(out, bytes, n);
-        else
+        } else {
             *out = '?';
+        }
         n += n == 0;
         out += n;
         bytes += n;

@@ -11,16 +11,18 @@ static bool read_varint(struct wire_reader *self, size_t max_bytes, uint64_t *va
     for (size_t i = 0; i < max_bytes && self->next < self->end; i++) {
         uint8_t byte = *self->next++;
         *value |= (uint64_t)(byte & 0x7F) << (7 * i);
-        if (byte < 0x80)
+        if (byte < 0x80) {
             return true;
+        }
     }
     return false;
 }
 
 static bool skip(struct wire_reader *self, uint64_t length)
 {
-    if (length > (uint64_t)(self->end - self->next))
+    if (length > (uint64_t)(self->end - self->next)) {
         return false;
+    }
     self->next += length;
     return true;
 }
@@ -36,8 +38,9 @@ static bool read_content(struct wire_reader *self, struct wire_field *field)
     case WIRE_FIXED32:
         return skip(self, 4);
     case WIRE_BYTES:
-        if (!read_varint(self, MAX_TAG_BYTES, &value))
+        if (!read_varint(self, MAX_TAG_BYTES, &value)) {
             return false;
+        }
         field->data = self->next;
         field->length = (size_t)value;
         return skip(self, value);
@@ -47,12 +50,14 @@ static bool read_content(struct wire_reader *self, struct wire_field *field)
 
 enum wire_result wire_next(struct wire_reader *self, struct wire_field *field)
 {
-    if (self->next == self->end)
+    if (self->next == self->end) {
         return WIRE_END;
+    }
     uint64_t tag;
     *field = (struct wire_field){.offset = (size_t)(self->next - self->start)};
-    if (!read_varint(self, MAX_TAG_BYTES, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
+    if (!read_varint(self, MAX_TAG_BYTES, &tag) || tag > UINT32_MAX || tag >> 3 == 0) {
         return WIRE_MALFORMED;
+    }
     field->number = (uint32_t)(tag >> 3);
     field->type = (enum wire_type)(tag & 7);
     return read_content(self, field) ? WIRE_FIELD : WIRE_MALFORMED;

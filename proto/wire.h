@@ -44,8 +44,9 @@ static inline uint8_t *wire_put_varint(uint8_t *out, uint64_t value)
 
 static inline uint8_t *wire_put_number(uint8_t *out, uint8_t number, uint64_t value)
 {
-    if (value == 0)
+    if (value == 0) {
         return out;
+    }
     *out++ = WIRE_TAG(number, WIRE_VARINT);
     return wire_put_varint(out, value);
 }
@@ -53,8 +54,9 @@ static inline uint8_t *wire_put_number(uint8_t *out, uint8_t number, uint64_t va
 static inline uint8_t *wire_put_fixed64(uint8_t *out, uint8_t number, uint64_t value)
 {
     *out++ = WIRE_TAG(number, WIRE_FIXED64);
-    for (int shift = 0; shift < 64; shift += 8)
+    for (int shift = 0; shift < 64; shift += 8) {
         *out++ = (uint8_t)(value >> shift);
+    }
     return out;
 }
 
@@ -68,8 +70,9 @@ static inline uint8_t *wire_put_length(uint8_t *out, uint8_t number, size_t leng
 static inline uint8_t *wire_put_bytes(uint8_t *out, uint8_t number, const void *data, size_t length)
 {
     out = wire_put_length(out, number, length);
-    if (length > 0)
+    if (length > 0) {
         memcpy(out, data, length);
+    }
     return out + length;
 }
 

@@ -20,13 +20,14 @@ struct claims {
 static void claim(struct claims *self, const char *owner, const char *identifier)
 {
     for (const struct claim *other = self->first; other; other = other->next) {
-        if (strcmp(other->identifier, identifier) != 0)
+        if (strcmp(other->identifier, identifier) != 0) {
             continue;
+        }
         text_add(self->errors, "%s: %s and %s would both be `%s` in C; rename one of them\n",
                  self->file_name, other->owner, owner, identifier);
         return;
     }
-    struct claim *new_claim = pool_alloc(self->pool, sizeof *new_claim);
+    struct claim *new_claim = pool_alloc(self->pool, sizeof(*new_claim));
     *new_claim = (struct claim){identifier, owner, self->first};
     self->first = new_claim;
 }
@@ -34,8 +35,9 @@ static void claim(struct claims *self, const char *owner, const char *identifier
 static void claim_all(struct claims *self, const char *owner, const char *stem,
                       const char *const *endings, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         claim(self, owner, pool_printf(self->pool, "%s%s", stem, endings[i]));
+    }
 }
 
 static void claim_service(struct claims *self, const struct model_service *service)
@@ -44,9 +46,10 @@ static void claim_service(struct claims *self, const struct model_service *servi
     static const char *const method_endings[] = {"",         "_async",  "_done", "_method",
                                                  "_deliver", "_invoke", "_admit"};
     claim_all(self, service->full_name, service->prefix, service_endings, 3);
-    for (size_t i = 0; i < service->n_methods; i++)
+    for (size_t i = 0; i < service->n_methods; i++) {
         claim_all(self, service->methods[i].full_name, service->methods[i].function, method_endings,
                   7);
+    }
 }
 
 /* Members of the struct of handlers are names of their own, one set per service. */
@@ -63,9 +66,11 @@ static void claim_members(struct claims *self, const struct model_service *servi
 void claims_check(struct pool *pool, const struct model_file *model, struct text *errors)
 {
     struct claims claims = {.pool = pool, .file_name = model->name, .errors = errors};
-    for (size_t i = 0; i < model->n_services; i++)
+    for (size_t i = 0; i < model->n_services; i++) {
         claim_service(&claims, &model->services[i]);
+    }
     size_t length = errors->length;
-    for (size_t i = 0; i < model->n_services && errors->length == length; i++)
+    for (size_t i = 0; i < model->n_services && errors->length == length; i++) {
         claim_members(&claims, &model->services[i]);
+    }
 }

@@ -18,8 +18,9 @@ static void add_safely(struct text *out, const char *line, size_t length)
 
 static size_t trimmed_length(const char *text, size_t length)
 {
-    while (length > 0 && isspace((unsigned char)text[length - 1]))
+    while (length > 0 && isspace((unsigned char)text[length - 1])) {
         length--;
+    }
     return length;
 }
 
@@ -32,8 +33,9 @@ static void add_paragraph(struct text *out, const char *indent, const char *para
         const char *line_end = newline ? newline : end;
         size_t length = trimmed_length(line, (size_t)(line_end - line));
         size_t skipped = length > 0 && line[0] == ' ';
-        if (line > paragraph)
+        if (line > paragraph) {
             text_add(out, length > 0 ? "\n%s   " : "\n", indent);
+        }
         add_safely(out, line + skipped, length - skipped);
         line = line_end + (newline != NULL);
     }
@@ -43,8 +45,9 @@ void emit_comment(struct text *out, const char *indent, const char *comment, con
 {
     text_add(out, "%s/* ", indent);
     add_paragraph(out, indent, comment);
-    if (trimmed_length(comment, strlen(comment)) > 0)
+    if (trimmed_length(comment, strlen(comment)) > 0) {
         text_add(out, "\n\n%s   ", indent);
+    }
     add_paragraph(out, indent, note);
     text_add(out, " */\n");
 }
@@ -59,17 +62,18 @@ void emit_header_start(struct text *out, const struct model_file *model, const c
 {
     add_banner(out, model);
     emit_comment(out, "", "", about);
-    text_add(out, "#ifndef STATED_%s_%s\n#define STATED_%s_%s\n\n", side, model->guard, side,
-             model->guard);
-    for (size_t i = 0; i < model->n_includes; i++)
+    text_add(out, "#ifndef STATED_FOR_%s_%s\n#define STATED_FOR_%s_%s\n\n", side, model->guard,
+             side, model->guard);
+    for (size_t i = 0; i < model->n_includes; i++) {
         text_add(out, "#include \"%s.pb-c.h\"\n", model->includes[i]);
+    }
     text_add(out, "#include \"stated/%s.h\"\n\n", side);
     text_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
 }
 
 void emit_header_end(struct text *out, const struct model_file *model, const char *side)
 {
-    text_add(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif /* STATED_%s_%s */\n", side,
+    text_add(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif /* STATED_FOR_%s_%s */\n", side,
              model->guard);
 }
 

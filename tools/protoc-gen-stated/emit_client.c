@@ -73,8 +73,9 @@ void emit_client_header(struct text *out, const struct model_file *model)
         emit_comment(out, "", service->comment,
                      pool_printf(out->pool, "Service %s.", service->full_name));
         text_add(out, "\n");
-        for (size_t j = 0; j < service->n_methods; j++)
+        for (size_t j = 0; j < service->n_methods; j++) {
             declare_method(out, &service->methods[j]);
+        }
     }
     emit_header_end(out, model, "client");
 }
@@ -139,7 +140,9 @@ static void define_method(struct text *out, const struct model_method *method)
 void emit_client_source(struct text *out, const struct model_file *model)
 {
     emit_source_start(out, model, "client");
-    for (size_t i = 0; i < model->n_services; i++)
-        for (size_t j = 0; j < model->services[i].n_methods; j++)
+    for (size_t i = 0; i < model->n_services; i++) {
+        for (size_t j = 0; j < model->services[i].n_methods; j++) {
             define_method(out, &model->services[i].methods[j]);
+        }
+    }
 }

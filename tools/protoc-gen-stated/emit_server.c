@@ -44,8 +44,9 @@ void emit_server_header(struct text *out, const struct model_file *model)
         emit_comment(out, "", service->comment,
                      pool_printf(out->pool, "Handlers of %s.", service->full_name));
         text_add(out, "struct %s_handlers {\n", service->prefix);
-        for (size_t j = 0; j < service->n_methods; j++)
+        for (size_t j = 0; j < service->n_methods; j++) {
             declare_handler(out, &service->methods[j]);
+        }
         text_add(out, "};\n\n/* %s, for stated_server_register; static. */\n", service->full_name);
         text_add(out, "extern const struct stated_service_type %s_type;\n\n", service->prefix);
     }
@@ -63,9 +64,10 @@ static void define_invoke(struct text *out, const struct model_service *service,
         "    ProtobufCMessage *response)\n"
         "{\n"
         "    const struct %s_handlers *typed = handlers;\n"
-        "    if (!typed->%s)\n"
+        "    if (!typed->%s) {\n"
         "        return stated_call_fail(call, STATED_UNIMPLEMENTED, \"%%s\",\n"
         "                                \"%s has no handler in this server\");\n"
+        "    }\n"
         "    return typed->%s(call, (const %s *)request,\n"
         "                     (%s *)response);\n"
         "}\n",
@@ -84,8 +86,9 @@ static void define_admit(struct text *out, const struct model_service *service,
         "    struct stated_admission *admission)\n"
         "{\n"
         "    const struct %s_handlers *typed = handlers;\n"
-        "    if (!typed->admit_%s)\n"
+        "    if (!typed->admit_%s) {\n"
         "        return STATED_OK;\n"
+        "    }\n"
         "    return typed->admit_%s(call, (const %s *)request, admission);\n"
         "}\n",
         method->function, service->prefix, method->member, method->member, method->request.name);

@@ -21,16 +21,17 @@ struct sides {
 static bool read_parameter(const char *parameter, struct sides *sides, struct text *errors)
 {
     *sides = (struct sides){.client = true, .server = true};
-    if (!parameter || !*parameter)
+    if (!parameter || !*parameter) {
         return true;
+    }
     *sides = (struct sides){.always = true};
     for (size_t length; *parameter; parameter += length + (parameter[length] == ',')) {
         length = strcspn(parameter, ",");
-        if (length == 6 && strncmp(parameter, "client", 6) == 0)
+        if (length == 6 && strncmp(parameter, "client", 6) == 0) {
             sides->client = true;
-        else if (length == 6 && strncmp(parameter, "server", 6) == 0)
+        } else if (length == 6 && strncmp(parameter, "server", 6) == 0) {
             sides->server = true;
-        else {
+        } else {
             text_add(errors, "unknown parameter \"%.*s\"; there are client and server\n",
                      (int)length, parameter);
             return false;
@@ -42,9 +43,11 @@ static bool read_parameter(const char *parameter, struct sides *sides, struct te
 static const Google__Protobuf__FileDescriptorProto *
 find_file(const Google__Protobuf__Compiler__CodeGeneratorRequest *request, const char *name)
 {
-    for (size_t i = 0; i < request->n_proto_file; i++)
-        if (strcmp(request->proto_file[i]->name, name) == 0)
+    for (size_t i = 0; i < request->n_proto_file; i++) {
+        if (strcmp(request->proto_file[i]->name, name) == 0) {
             return request->proto_file[i];
+        }
+    }
     return NULL;
 }
 
@@ -52,7 +55,7 @@ static void add_file(struct pool *pool, Google__Protobuf__Compiler__CodeGenerato
                      const struct model_file *model, const char *ending,
                      void (*emit)(struct text *, const struct model_file *))
 {
-    Google__Protobuf__Compiler__CodeGeneratorResponse__File *file = pool_alloc(pool, sizeof *file);
+    Google__Protobuf__Compiler__CodeGeneratorResponse__File *file = pool_alloc(pool, sizeof(*file));
     google__protobuf__compiler__code_generator_response__file__init(file);
     struct text content = {.pool = pool};
     emit(&content, model);
@@ -64,8 +67,9 @@ static void add_file(struct pool *pool, Google__Protobuf__Compiler__CodeGenerato
 static void add_files(struct pool *pool, const struct sides *sides, const struct model_file *model,
                       Google__Protobuf__Compiler__CodeGeneratorResponse *response)
 {
-    if (model->n_services == 0 && !sides->always)
+    if (model->n_services == 0 && !sides->always) {
         return;
+    }
     if (sides->client) {
         add_file(pool, response, model, ".stated-client.h", emit_client_header);
         add_file(pool, response, model, ".stated-client.c", emit_client_source);
@@ -84,7 +88,7 @@ static void generate(struct pool *pool,
     struct sides sides;
     if (read_parameter(request->parameter, &sides, &errors)) {
         response->file =
-            pool_alloc(pool, 4 * request->n_file_to_generate * sizeof response->file[0]);
+            pool_alloc(pool, 4 * request->n_file_to_generate * sizeof(response->file[0]));
         for (size_t i = 0; i < request->n_file_to_generate; i++) {
             struct model_file model;
             const Google__Protobuf__FileDescriptorProto *file =
@@ -95,8 +99,9 @@ static void generate(struct pool *pool,
                 continue;
             }
             model_read(pool, request, file, &model, &errors);
-            if (errors.length == 0)
+            if (errors.length == 0) {
                 add_files(pool, &sides, &model, response);
+            }
         }
     }
     if (errors.length > 0) {
@@ -151,10 +156,11 @@ int main(void)
     Google__Protobuf__Compiler__CodeGeneratorResponse response;
     google__protobuf__compiler__code_generator_response__init(&response);
     generate(&pool, request, &response);
-    if (write_response(&pool, &response, stdout))
+    if (write_response(&pool, &response, stdout)) {
         exit_code = EXIT_SUCCESS;
-    else
+    } else {
         perror("protoc-gen-stated: standard output");
+    }
     google__protobuf__compiler__code_generator_request__free_unpacked(request, NULL);
 free_pool:
     pool_deinit(&pool);

@@ -37,10 +37,11 @@ const char *model_access_name(enum stated_access access)
 /* "a/b/x.proto:12: a.b.FooBar/DoIt: ", which the caller completes. */
 static void start_error(struct reader *self, int line, const char *full_name)
 {
-    if (line > 0)
+    if (line > 0) {
         text_add(self->errors, "%s:%d: %s: ", self->file->name, line, full_name);
-    else
+    } else {
         text_add(self->errors, "%s: %s: ", self->file->name, full_name);
+    }
 }
 
 static void read_access(struct reader *self, const Google__Protobuf__MethodDescriptorProto *method,
@@ -68,9 +69,11 @@ static void read_access(struct reader *self, const Google__Protobuf__MethodDescr
 static void add_include(struct reader *self, const char *file_name)
 {
     char *stem = names_stem(self->pool, file_name);
-    for (size_t i = 0; i < self->model->n_includes; i++)
-        if (strcmp(self->model->includes[i], stem) == 0)
+    for (size_t i = 0; i < self->model->n_includes; i++) {
+        if (strcmp(self->model->includes[i], stem) == 0) {
             return;
+        }
+    }
     self->model->includes[self->model->n_includes++] = stem;
 }
 
@@ -83,7 +86,7 @@ static void read_type(struct reader *self, const char *type_name, struct model_t
     }
     start_error(self, line, full_name);
     text_add(self->errors, "its message %s is declared in no file that protoc handed over\n",
-             type_name);
+             type_name ? type_name : "(none)");
 }
 
 static void read_method(struct reader *self, size_t service_index, size_t index,
@@ -120,13 +123,14 @@ static void read_service(struct reader *self, size_t index, struct model_service
     out->prefix = names_lower_path(self->pool, c_name, "_");
     out->comment = info.comment;
     out->n_methods = service->n_method;
-    out->methods = pool_alloc(self->pool, service->n_method * sizeof out->methods[0]);
+    out->methods = pool_alloc(self->pool, service->n_method * sizeof(out->methods[0]));
     if (service->n_method == 0) {
         start_error(self, info.line, out->full_name);
         text_add(self->errors, "a service without methods; give it one, or remove it\n");
     }
-    for (size_t i = 0; i < service->n_method; i++)
+    for (size_t i = 0; i < service->n_method; i++) {
         read_method(self, index, i, out, &out->methods[i]);
+    }
 }
 
 void model_read(struct pool *pool, const Google__Protobuf__Compiler__CodeGeneratorRequest *request,
@@ -138,12 +142,13 @@ void model_read(struct pool *pool, const Google__Protobuf__Compiler__CodeGenerat
         .name = file->name,
         .stem = names_stem(pool, file->name),
         .guard = names_guard(pool, file->name),
-        .includes = pool_alloc(pool, request->n_proto_file * sizeof model->includes[0]),
-        .services = pool_alloc(pool, file->n_service * sizeof model->services[0]),
+        .includes = pool_alloc(pool, request->n_proto_file * sizeof(model->includes[0])),
+        .services = pool_alloc(pool, file->n_service * sizeof(model->services[0])),
         .n_services = file->n_service,
     };
     add_include(&reader, file->name);
-    for (size_t i = 0; i < file->n_service; i++)
+    for (size_t i = 0; i < file->n_service; i++) {
         read_service(&reader, i, &model->services[i]);
+    }
     claims_check(pool, model, errors);
 }

@@ -11,8 +11,9 @@ char *names_camel(struct pool *pool, const char *name)
     char *out = result;
     bool raise = true;
     for (; *name; name++) {
-        if (*name != '_')
+        if (*name != '_') {
             *out++ = raise ? (char)toupper((unsigned char)*name) : *name;
+        }
         raise = *name == '_';
     }
     return result;
@@ -25,8 +26,9 @@ char *names_lower(struct pool *pool, const char *name)
     bool after_upper = true;
     for (; *name; name++) {
         bool upper = isupper((unsigned char)*name);
-        if (upper && !after_upper)
+        if (upper && !after_upper) {
             *out++ = '_';
+        }
         *out++ = (char)tolower((unsigned char)*name);
         after_upper = upper;
     }
@@ -58,108 +60,21 @@ char *names_lower_path(struct pool *pool, const char *dotted, const char *separa
     return convert_path(pool, dotted, separator, names_lower);
 }
 
-/* Those of C11 and C++20 that a lower-case name can be. */
-static const char *const words[] = {
-    "alignas",
-    "alignof",
-    "and",
-    "and_eq",
-    "asm",
-    "auto",
-    "bitand",
-    "bitor",
-    "bool",
-    "break",
-    "case",
-    "catch",
-    "char",
-    "char16_t",
-    "char32_t",
-    "char8_t",
-    "class",
-    "co_await",
-    "co_return",
-    "co_yield",
-    "compl",
-    "concept",
-    "const",
-    "const_cast",
-    "consteval",
-    "constexpr",
-    "constinit",
-    "continue",
-    "decltype",
-    "default",
-    "delete",
-    "do",
-    "double",
-    "dynamic_cast",
-    "else",
-    "enum",
-    "explicit",
-    "export",
-    "extern",
-    "false",
-    "float",
-    "for",
-    "friend",
-    "goto",
-    "if",
-    "inline",
-    "int",
-    "long",
-    "mutable",
-    "namespace",
-    "new",
-    "noexcept",
-    "not",
-    "not_eq",
-    "nullptr",
-    "operator",
-    "or",
-    "or_eq",
-    "private",
-    "protected",
-    "public",
-    "register",
-    "reinterpret_cast",
-    "requires",
-    "restrict",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "static_assert",
-    "static_cast",
-    "struct",
-    "switch",
-    "template",
-    "this",
-    "thread_local",
-    "throw",
-    "true",
-    "try",
-    "typedef",
-    "typeid",
-    "typename",
-    "union",
-    "unsigned",
-    "using",
-    "virtual",
-    "void",
-    "volatile",
-    "wchar_t",
-    "while",
-    "xor",
-    "xor_eq",
-};
+/* Those of C11 and C++20 that a lower-case name can be, each between two spaces. */
+static const char words[] =
+    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t "
+    "char32_t char8_t class co_await co_return co_yield compl concept const const_cast "
+    "consteval constexpr constinit continue decltype default delete do double dynamic_cast "
+    "else enum explicit export extern false float for friend goto if inline int long "
+    "mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected "
+    "public register reinterpret_cast requires restrict return short signed sizeof static "
+    "static_assert static_cast struct switch template this thread_local throw true try "
+    "typedef typeid typename union unsigned using virtual void volatile wchar_t while xor "
+    "xor_eq ";
 
 char *names_identifier(struct pool *pool, const char *name)
 {
-    bool is_word = false;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        is_word = is_word || strcmp(name, words[i]) == 0;
+    bool is_word = strstr(words, pool_printf(pool, " %s ", name)) != NULL;
     return pool_printf(pool, is_word ? "%s_" : "%s", name);
 }
 
@@ -183,10 +98,11 @@ char *names_guard(struct pool *pool, const char *file_name)
     char *out = result;
     for (; *file_name; file_name++) {
         unsigned char c = (unsigned char)*file_name;
-        if (isalnum(c))
+        if (isalnum(c)) {
             *out++ = (char)c;
-        else
+        } else {
             out += sprintf(out, "_%02x", (unsigned)c);
+        }
     }
     return result;
 }

@@ -10,8 +10,9 @@
 static uint64_t varint_value(const uint8_t *data, size_t length)
 {
     uint64_t value = 0;
-    for (size_t i = 0; i < length && i < 10; i++)
+    for (size_t i = 0; i < length && i < 10; i++) {
         value |= (uint64_t)(data[i] & 0x7F) << (7 * i);
+    }
     return value;
 }
 
@@ -20,8 +21,9 @@ bool options_access(const Google__Protobuf__MethodOptions *options, uint64_t *nu
     bool found = false;
     for (unsigned i = 0; options && i < options->base.n_unknown_fields; i++) {
         const ProtobufCMessageUnknownField *field = &options->base.unknown_fields[i];
-        if (field->tag != ACCESS_FIELD || field->wire_type != PROTOBUF_C_WIRE_TYPE_VARINT)
+        if (field->tag != ACCESS_FIELD || field->wire_type != PROTOBUF_C_WIRE_TYPE_VARINT) {
             continue;
+        }
         *number = varint_value(field->data, field->len);
         found = true;
     }
@@ -34,9 +36,11 @@ static char *find_c_package(struct pool *pool, const uint8_t *data, size_t lengt
     char *found = NULL;
     struct wire_reader reader = wire_reader_init(data, length);
     struct wire_field field;
-    while (wire_next(&reader, &field) == WIRE_FIELD)
-        if (field.number == C_PACKAGE_FIELD && field.type == WIRE_BYTES)
+    while (wire_next(&reader, &field) == WIRE_FIELD) {
+        if (field.number == C_PACKAGE_FIELD && field.type == WIRE_BYTES) {
             found = pool_printf(pool, "%.*s", (int)field.length, (const char *)field.data);
+        }
+    }
     return found;
 }
 
@@ -46,13 +50,16 @@ char *options_c_package(struct pool *pool, const Google__Protobuf__FileOptions *
     for (unsigned i = 0; options && i < options->base.n_unknown_fields; i++) {
         const ProtobufCMessageUnknownField *field = &options->base.unknown_fields[i];
         if (field->tag != PB_C_FILE_FIELD ||
-            field->wire_type != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED)
+            field->wire_type != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED) {
             continue;
+        }
         size_t prefix = 0; /* protobuf-c keeps the length in front of the content */
-        while (prefix < field->len && field->data[prefix] >= 0x80)
+        while (prefix < field->len && field->data[prefix] >= 0x80) {
             prefix++;
-        if (prefix < field->len)
+        }
+        if (prefix < field->len) {
             found = find_c_package(pool, field->data + prefix + 1, field->len - prefix - 1);
+        }
     }
     return found;
 }

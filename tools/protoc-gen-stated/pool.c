@@ -21,7 +21,7 @@ void pool_deinit(struct pool *self)
 
 void *pool_alloc(struct pool *self, size_t size)
 {
-    struct pool_block *block = calloc(1, sizeof *block + size);
+    struct pool_block *block = calloc(1, sizeof(*block) + size);
     if (!block) {
         fprintf(stderr, "protoc-gen-stated: out of memory\n");
         exit(1);

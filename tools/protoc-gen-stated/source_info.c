@@ -9,7 +9,8 @@ enum { FILE_SERVICE = 6, SERVICE_METHOD = 2 };
 static bool same_path(const Google__Protobuf__SourceCodeInfo__Location *location,
                       const int32_t *path, size_t n_path)
 {
-    return location->n_path == n_path && memcmp(location->path, path, n_path * sizeof path[0]) == 0;
+    return location->n_path == n_path &&
+           memcmp(location->path, path, n_path * sizeof(path[0])) == 0;
 }
 
 static struct source_info find(const Google__Protobuf__FileDescriptorProto *file,
@@ -20,14 +21,17 @@ static struct source_info find(const Google__Protobuf__FileDescriptorProto *file
     for (size_t i = 0; i < n; i++) {
         const Google__Protobuf__SourceCodeInfo__Location *location =
             file->source_code_info->location[i];
-        if (!same_path(location, path, n_path))
+        if (!same_path(location, path, n_path)) {
             continue;
-        if (location->n_span > 0)
+        }
+        if (location->n_span > 0) {
             info.line = location->span[0] + 1;
-        if (location->leading_comments)
+        }
+        if (location->leading_comments) {
             info.comment = location->leading_comments;
-        else if (location->trailing_comments)
+        } else if (location->trailing_comments) {
             info.comment = location->trailing_comments;
+        }
         break;
     }
     return info;

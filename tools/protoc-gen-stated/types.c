@@ -10,23 +10,24 @@ static bool declares(Google__Protobuf__DescriptorProto *const *messages, size_t 
 {
     size_t length = strcspn(path, ".");
     for (size_t i = 0; i < n; i++) {
-        if (strlen(messages[i]->name) != length || memcmp(messages[i]->name, path, length) != 0)
+        if (strlen(messages[i]->name) != length || memcmp(messages[i]->name, path, length) != 0) {
             continue;
+        }
         return path[length] == '\0' ||
                declares(messages[i]->nested_type, messages[i]->n_nested_type, path + length + 1);
     }
     return false;
 }
 
-/* The part of ".a.b.Outer.Inner" behind the file's package, NULL when it is not in that package. */
+/* The part of "a.b.Outer.Inner" behind the file's package, NULL when it is not in that package. */
 static const char *within_package(const Google__Protobuf__FileDescriptorProto *file,
-                                  const char *type_name)
+                                  const char *name)
 {
-    const char *name = type_name + 1;
     const char *package = file->package ? file->package : "";
     size_t length = strlen(package);
-    if (length == 0)
+    if (length == 0) {
         return name;
+    }
     return strncmp(name, package, length) == 0 && name[length] == '.' ? name + length + 1 : NULL;
 }
 
@@ -39,11 +40,15 @@ const char *types_c_package(struct pool *pool, const Google__Protobuf__FileDescr
 bool types_find(struct pool *pool, const Google__Protobuf__Compiler__CodeGeneratorRequest *request,
                 const char *type_name, struct model_type *type)
 {
+    if (!type_name || type_name[0] != '.') {
+        return false;
+    }
     for (size_t i = 0; i < request->n_proto_file; i++) {
         const Google__Protobuf__FileDescriptorProto *file = request->proto_file[i];
-        const char *path = within_package(file, type_name);
-        if (!path || !declares(file->message_type, file->n_message_type, path))
+        const char *path = within_package(file, type_name + 1);
+        if (!path || !declares(file->message_type, file->n_message_type, path)) {
             continue;
+        }
         const char *package = types_c_package(pool, file);
         char *c_path = pool_printf(pool, "%s%s%s", package, *package ? "." : "", path);
         *type = (struct model_type){.name = names_camel_path(pool, c_path, "__"),
