@@ -1,10 +1,12 @@
 #include "bench/journal.h"
 
 #include "order/call_log.h"
-#include "stated/v1/state.stated-client.h"
+#include "stated/v1/state.pb-c.h"
 
 #include <errno.h>
 #include <string.h>
+
+enum { METHOD_BYTES = 128 };
 
 enum stated_code journal_open(struct journal *self, const char *path, struct stated_status *status)
 {
@@ -17,6 +19,18 @@ enum stated_code journal_open(struct journal *self, const char *path, struct sta
     return STATED_OK;
 }
 
+/* "package.Service/Method" of the method that takes this request. */
+static void method_name(const ProtobufCMessage *request, char name[METHOD_BYTES])
+{
+    const ProtobufCServiceDescriptor *service = &stated__v1__state_service__descriptor;
+    name[0] = '\0';
+    for (unsigned i = 0; i < service->n_methods; i++) {
+        if (service->methods[i].input == request->descriptor) {
+            snprintf(name, METHOD_BYTES, "%s/%s", service->name, service->methods[i].name);
+        }
+    }
+}
+
 void journal_append(struct journal *self, const ProtobufCMessage *request,
                     const ProtobufCMessage *response, const struct stated_status *status,
                     uint64_t sent_ns, uint64_t received_ns)
@@ -24,10 +38,9 @@ void journal_append(struct journal *self, const ProtobufCMessage *request,
     if (self == NULL) {
         return;
     }
-    bool read = request->descriptor == stated_v1_state_service_read_method.request;
-    const struct stated_client_method *method =
-        read ? &stated_v1_state_service_read_method : &stated_v1_state_service_write_method;
-    struct call_record record = {.method = method->name,
+    char method[METHOD_BYTES];
+    method_name(request, method);
+    struct call_record record = {.method = method,
                                  .request = (ProtobufCMessage *)(uintptr_t)request,
                                  .response = (ProtobufCMessage *)(uintptr_t)response,
                                  .code = status->code,
