@@ -1,7 +1,7 @@
 # What `cmake --install` puts in place: programs, libraries, their headers (generated ones included),
 # the .proto files, and pkg-config files for those who link. tests/integration/test_install uses all
 # of it from outside.
-foreach(program stated statectl protoc-gen-stated)
+foreach(program stated statectl)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME)
   endif()
@@ -15,7 +15,10 @@ endforeach()
 foreach(part proto server client)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${part}/include/stated TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 endforeach()
-install(DIRECTORY ${PROJECT_BINARY_DIR}/proto/stated-proto/ TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
+foreach(generated proto contract-client contract-server)
+  install(DIRECTORY ${PROJECT_BINARY_DIR}/proto/stated-${generated}.generated/ TYPE INCLUDE
+    FILES_MATCHING PATTERN "*.h")
+endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/proto/stated DESTINATION ${CMAKE_INSTALL_DATADIR}/stated/proto
   FILES_MATCHING PATTERN "*.proto")
 
