@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_KEYS = 512, KEY_BYTES = 64, VALUE_BYTES = 256, FIRST_EPOCH = 7 };
+enum { MAX_KEYS = 2500, KEY_BYTES = 64, VALUE_BYTES = 256, FIRST_EPOCH = 7 };
 
 struct stated_client {
     int unused;
