@@ -100,9 +100,16 @@ static bool tree_is_plausible(const struct tree *tree, uint64_t last_page)
            tree->branch_pages <= last_page && tree->overflow_pages <= last_page;
 }
 
+static enum stated_code refuse_senseless(const char *path, unsigned number,
+                                         struct stated_status *status)
+{
+    return REFUSE(status, "%s is damaged: page %u of its header makes no sense; restore a snapshot",
+                  path, number);
+}
+
+/* What holds for the page that is in use and for the one before it. */
 static enum stated_code check_page(const char *path, unsigned number, const struct meta_page *page,
-                                   uint64_t page_bytes, uint64_t file_bytes,
-                                   struct stated_status *status)
+                                   uint64_t page_bytes, struct stated_status *status)
 {
     enum stated_code code = check_kind(path, page, status);
     if (code != STATED_OK) {
@@ -110,14 +117,22 @@ static enum stated_code check_page(const char *path, unsigned number, const stru
     }
     /* LMDB writes transaction n to page n modulo 2; a new file has 0 in both. */
     bool is_in_place = page->transaction == 0 || (page->transaction & 1) == number;
-    if (page->page_number != number || page->trees[0].pad != page_bytes || !is_in_place ||
-        page->last_page < 1 || page->last_page > UINT64_MAX / page_bytes - 1 ||
+    if (page->page_number != number || page->trees[0].pad != page_bytes || !is_in_place) {
+        return refuse_senseless(path, number, status);
+    }
+    return STATED_OK;
+}
+
+/* The page in use. The other one may have a root without meaning: when LMDB fails to write a
+   header page, it puts back the old transaction, not the old roots. */
+static enum stated_code check_newer(const char *path, const struct meta_page *page,
+                                    uint64_t page_bytes, uint64_t file_bytes,
+                                    struct stated_status *status)
+{
+    if (page->last_page < 1 || page->last_page > UINT64_MAX / page_bytes - 1 ||
         !tree_is_plausible(&page->trees[0], page->last_page) ||
         !tree_is_plausible(&page->trees[1], page->last_page)) {
-        return REFUSE(status,
-                      "%s is damaged: page %u of its header makes no sense; restore a "
-                      "snapshot",
-                      path, number);
+        return refuse_senseless(path, (unsigned)page->page_number, status);
     }
     if ((page->last_page + 1) * page_bytes > file_bytes) {
         return REFUSE(status,
@@ -128,14 +143,25 @@ static enum stated_code check_page(const char *path, unsigned number, const stru
     return STATED_OK;
 }
 
-static enum stated_code check_file(int fd, const char *path, struct lmdb_header *header,
+/* Sets *newer to the page in use. Each commit writes the page that the one before it did not. */
+static enum stated_code choose_page(const char *path, const struct meta_page pages[2],
+                                    const struct meta_page **newer, struct stated_status *status)
+{
+    *newer = &pages[pages[0].transaction < pages[1].transaction];
+    const struct meta_page *older = &pages[*newer == &pages[0]];
+    if ((*newer)->transaction - older->transaction > 1) {
+        return REFUSE(status,
+                      "%s is damaged: the pages of its header do not follow each other; restore a "
+                      "snapshot",
+                      path);
+    }
+    return STATED_OK;
+}
+
+/* Reads both header pages and checks what holds for each. */
+static enum stated_code read_pages(int fd, const char *path, struct meta_page pages[2],
                                    struct stated_status *status)
 {
-    struct stat file;
-    if (fstat(fd, &file) != 0) {
-        return errno_status_set(status, errno, path);
-    }
-    struct meta_page pages[2];
     enum stated_code code = read_page(fd, path, 0, &pages[0], status);
     if (code == STATED_OK) {
         code = check_kind(path, &pages[0], status);
@@ -151,26 +177,33 @@ static enum stated_code check_file(int fd, const char *path, struct lmdb_header 
     }
     code = read_page(fd, path, page_bytes, &pages[1], status);
     for (unsigned i = 0; code == STATED_OK && i < 2; i++) {
-        code = check_page(path, i, &pages[i], page_bytes, (uint64_t)file.st_size, status);
+        code = check_page(path, i, &pages[i], page_bytes, status);
+    }
+    return code;
+}
+
+static enum stated_code check_file(int fd, const char *path, struct lmdb_header *header,
+                                   struct stated_status *status)
+{
+    struct stat file;
+    struct meta_page pages[2];
+    const struct meta_page *newer;
+    if (fstat(fd, &file) != 0) {
+        return errno_status_set(status, errno, path);
+    }
+    enum stated_code code = read_pages(fd, path, pages, status);
+    if (code == STATED_OK) {
+        code = choose_page(path, pages, &newer, status);
     }
     if (code != STATED_OK) {
         return code;
     }
-    const struct meta_page *newer = &pages[pages[0].transaction < pages[1].transaction];
-    const struct meta_page *older = &pages[newer == &pages[0]];
-    /* Each commit writes the page that the one before it did not. */
-    if (newer->transaction - older->transaction > 1) {
-        return REFUSE(status,
-                      "%s is damaged: the pages of its header do not follow each other; "
-                      "restore a snapshot",
-                      path);
-    }
     *header = (struct lmdb_header){
-        .page_bytes = page_bytes,
-        .last_page = newer->last_page > older->last_page ? newer->last_page : older->last_page,
+        .page_bytes = newer->trees[0].pad,
+        .last_page = newer->last_page,
         .transaction = newer->transaction,
     };
-    return STATED_OK;
+    return check_newer(path, newer, header->page_bytes, (uint64_t)file.st_size, status);
 }
 
 enum stated_code lmdb_header_read(const char *path, struct lmdb_header *header,

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* The reserve is a share of the limit, within bounds. */
@@ -64,17 +65,31 @@ enum stated_code lmdb_space_init(struct lmdb_store *self, uint64_t limit_bytes,
     return STATED_OK;
 }
 
-/* 0, or errno. */
-static int grow_file(int fd, uint64_t from, uint64_t to)
+static bool grow_file(struct lmdb_store *self, uint64_t to)
 {
-    if (fallocate(fd, 0, (off_t)from, (off_t)(to - from)) == 0) {
-        return 0;
+    struct lmdb_space *space = &self->space;
+    uint64_t from = space->ready_bytes;
+    int fd = data_fd(self);
+    bool grown = fallocate(fd, 0, (off_t)from, (off_t)(to - from)) == 0;
+    if (!grown && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+        /* No promise of space then, but still never a file shorter than its header says. */
+        space->is_blind = true;
+        grown = ftruncate(fd, (off_t)to) == 0;
     }
-    if (errno != EOPNOTSUPP && errno != ENOSYS) {
-        return errno;
+    if (grown) {
+        space->ready_bytes = to;
     }
-    /* No promise of space then, but still never a file shorter than its header says. */
-    return ftruncate(fd, (off_t)to) == 0 ? 0 : errno;
+    return grown;
+}
+
+bool lmdb_space_explains(const struct lmdb_store *self)
+{
+    struct statvfs disk;
+    if (self->space.is_tight || !self->space.is_blind) {
+        return self->space.is_tight;
+    }
+    return fstatvfs(data_fd(self), &disk) == 0 &&
+           (uint64_t)disk.f_bavail * disk.f_frsize < MIN_STEP_BYTES;
 }
 
 void lmdb_space_prepare(struct lmdb_run *run)
@@ -87,20 +102,12 @@ void lmdb_space_prepare(struct lmdb_run *run)
     uint64_t needed = used + SLACK_BYTES + 2 * (uint64_t)run->put_bytes;
     needed = needed < info.me_mapsize ? needed : info.me_mapsize;
     if (needed <= space->ready_bytes) {
+        space->is_tight = false;
         return;
     }
     uint64_t ample = needed + clamp(used / STEP_SHARE, MIN_STEP_BYTES, MAX_STEP_BYTES);
     ample = ample < info.me_mapsize ? ample : info.me_mapsize;
-    int fd = data_fd(self);
-    if (grow_file(fd, space->ready_bytes, ample) == 0) {
-        space->ready_bytes = ample;
-        space->is_tight = false;
-        return;
-    }
-    space->is_tight = grow_file(fd, space->ready_bytes, needed) != 0;
-    if (!space->is_tight) {
-        space->ready_bytes = needed;
-    }
+    space->is_tight = !grow_file(self, ample) && !grow_file(self, needed);
 }
 
 int lmdb_space_count(struct lmdb_run *run, uint64_t *pages)

@@ -29,6 +29,7 @@ struct lmdb_space {
     uint64_t ready_bytes; /* of the file: the disk has room for them */
     size_t page_bytes;
     atomic_bool is_tight;            /* the disk had no room when the file had to grow */
+    atomic_bool is_blind;            /* the file system cannot take room ahead */
     atomic_uint_fast64_t live_pages; /* in use by the newest committed state */
 };
 
@@ -49,6 +50,10 @@ int lmdb_space_count(struct lmdb_run *run, uint64_t *pages) STATED_MUST_USE;
 
 /* 0, or MDB_MAP_FULL when the run has added to a state that is full. Else LMDB's code. */
 int lmdb_space_check(struct lmdb_run *run, uint64_t *pages) STATED_MUST_USE;
+
+/* True when a failed write is explained by a full disk: LMDB says EIO for a short write as well,
+   which is how a disk becomes full. Any thread. */
+bool lmdb_space_explains(const struct lmdb_store *self);
 
 /* Bytes in use by the newest committed state. Any thread. */
 uint64_t lmdb_space_live_bytes(const struct lmdb_space *self);

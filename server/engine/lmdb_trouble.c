@@ -17,8 +17,7 @@ enum lmdb_trouble lmdb_trouble_of(const struct lmdb_store *self, int code)
     case EFBIG:
         return LMDB_TROUBLE_SPACE;
     case EIO:
-        /* LMDB says EIO for a short write as well, which is how a disk becomes full. */
-        return self->space.is_tight ? LMDB_TROUBLE_SPACE : LMDB_TROUBLE_IO;
+        return lmdb_space_explains(self) ? LMDB_TROUBLE_SPACE : LMDB_TROUBLE_IO;
     case ENOMEM:
     case MDB_READERS_FULL:
         return LMDB_TROUBLE_MEMORY;
@@ -35,18 +34,24 @@ enum lmdb_trouble lmdb_trouble_of(const struct lmdb_store *self, int code)
     }
 }
 
+static void settle_full(struct lmdb_store *self, struct store_op *op, int code)
+{
+    bool is_limit = code == MDB_MAP_FULL || code == MDB_TXN_FULL;
+    op->code = STATED_RESOURCE_EXHAUSTED;
+    op->message =
+        arena_format(op->arena,
+                     is_limit ? "the state is full: %" PRIu64 " of at most %" PRIu64
+                                " bytes are in use; delete keys or raise the size limit"
+                              : "the disk is full: the state has %" PRIu64 " of at most %" PRIu64
+                                " bytes and cannot grow; free disk space or delete keys",
+                     lmdb_space_live_bytes(&self->space), self->space.limit_bytes);
+}
+
 void lmdb_trouble_settle(struct lmdb_store *self, struct store_op *op, int code)
 {
     switch (lmdb_trouble_of(self, code)) {
     case LMDB_TROUBLE_SPACE:
-        op->code = STATED_RESOURCE_EXHAUSTED;
-        op->message = arena_format(
-            op->arena,
-            self->space.is_tight ? "the disk is full: the state has %" PRIu64 " of at most %" PRIu64
-                                   " bytes and cannot grow; free disk space or delete keys"
-                                 : "the state is full: %" PRIu64 " of at most %" PRIu64
-                                   " bytes are in use; delete keys or raise the size limit",
-            lmdb_space_live_bytes(&self->space), self->space.limit_bytes);
+        settle_full(self, op, code);
         return;
     case LMDB_TROUBLE_MEMORY:
         op->code = STATED_RESOURCE_EXHAUSTED;

@@ -1,0 +1,151 @@
+#include "io_faults.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define REPLACES __attribute__((visibility("default")))
+
+static struct {
+    atomic_uint calls;
+    atomic_ulong nth;
+    atomic_int error;
+    atomic_bool is_sticky;
+    atomic_ulong seen;
+    atomic_bool hit;
+} plan;
+
+void io_faults_plan(unsigned calls, unsigned long nth, int error, bool is_sticky)
+{
+    plan.calls = 0;
+    plan.seen = 0;
+    plan.hit = false;
+    plan.nth = nth;
+    plan.error = error;
+    plan.is_sticky = is_sticky;
+    plan.calls = calls;
+}
+
+void io_faults_count(unsigned calls)
+{
+    io_faults_plan(calls, 0, 0, false);
+}
+
+unsigned long io_faults_seen(void)
+{
+    return plan.seen;
+}
+
+bool io_faults_hit(void)
+{
+    return plan.hit;
+}
+
+static struct {
+    atomic_ulong bytes; /* 0: no end */
+    atomic_int error;
+} disk;
+
+void io_faults_disk(unsigned long bytes, int error)
+{
+    disk.error = error;
+    disk.bytes = bytes;
+}
+
+void io_faults_clear(void)
+{
+    plan.calls = 0;
+    disk.bytes = 0;
+}
+
+/* How much of a write the disk takes; 0 and errno when it is full. */
+static size_t fitting(off_t offset, size_t length)
+{
+    if (disk.bytes == 0 || (unsigned long)offset + length <= disk.bytes) {
+        return length;
+    }
+    if ((unsigned long)offset < disk.bytes) {
+        return disk.bytes - (unsigned long)offset;
+    }
+    errno = disk.error;
+    return 0;
+}
+
+/* 0, an errno or IO_SHORT for this call. */
+static int fault_of(enum io_call call)
+{
+    if ((plan.calls & (unsigned)call) == 0) {
+        return 0;
+    }
+    unsigned long seen = ++plan.seen;
+    bool fails = plan.nth != 0 && (seen == plan.nth || (plan.is_sticky && seen > plan.nth));
+    plan.hit = plan.hit || fails;
+    return fails ? plan.error : 0;
+}
+
+/* Each takes the place of the C library's function of its name, for LMDB too; their prototypes are
+   the system's. */
+
+REPLACES ssize_t pwrite(int fd, const void *data, size_t length, off_t offset)
+{
+    int fault = fault_of(IO_PWRITE);
+    if (fault > 0) {
+        errno = fault;
+        return -1;
+    }
+    size_t fits = fitting(offset, length);
+    if (fits == 0 && length > 0) {
+        return -1;
+    }
+    return syscall(SYS_pwrite64, fd, data, fault == IO_SHORT ? length / 2 : fits, offset);
+}
+
+REPLACES ssize_t writev(int fd, const struct iovec *parts, int n)
+{
+    int fault = fault_of(IO_WRITEV);
+    if (fault > 0) {
+        errno = fault;
+        return -1;
+    }
+    if (fault == IO_SHORT) {
+        return syscall(SYS_write, fd, parts[0].iov_base, parts[0].iov_len / 2);
+    }
+    off_t offset = disk.bytes == 0 ? 0 : lseek(fd, 0, SEEK_CUR);
+    for (int i = 0; i < n; i++) {
+        size_t fits = fitting(offset, parts[i].iov_len);
+        if (fits < parts[i].iov_len) {
+            return i == 0 && fits == 0 ? -1 : writev(fd, parts, i);
+        }
+        offset += (off_t)fits;
+    }
+    return syscall(SYS_writev, fd, parts, n);
+}
+
+REPLACES int fdatasync(int fd)
+{
+    int fault = fault_of(IO_FDATASYNC);
+    if (fault > 0) {
+        errno = fault;
+        return -1;
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+REPLACES int fallocate(int fd, int mode, off_t offset, off_t length)
+{
+    int fault = fault_of(IO_FALLOCATE);
+    if (fault > 0) {
+        errno = fault;
+        return -1;
+    }
+    if (fitting(offset, (size_t)length) < (size_t)length) {
+        errno = disk.error;
+        return -1;
+    }
+    return (int)syscall(SYS_fallocate, fd, mode, offset, length);
+}
