@@ -211,17 +211,19 @@ static enum stated_code open_transport(struct stated_server *self, struct stated
     for (size_t i = 0; code == STATED_OK && i < self->options.n_listen; i++) {
         code = transport_listen(self->transport, self->options.listen[i], status);
     }
-    return code;
+    return code == STATED_OK ? transport_start(self->transport, status) : code;
 }
 
+/* No reply may be on its way any more when the transport closes, and no worker when it is freed. */
 static void close_parts(struct stated_server *self)
 {
     if (self->transport != NULL) {
-        transport_free(self->transport);
-        self->transport = NULL;
+        transport_close(self->transport);
     }
     gate_free(self->gate);
     self->gate = NULL;
+    transport_free(self->transport);
+    self->transport = NULL;
 }
 
 enum stated_code stated_server_start(struct stated_server *server, struct stated_status *status)
