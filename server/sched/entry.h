@@ -48,8 +48,9 @@ struct gate_run {
    Owned by the peer that embeds it; must outlive its entries. Touched under the gate's mutex only.
  */
 struct gate_party {
-    struct list queued; /* of gate_entry.party_node, ticket order */
+    struct list queued; /* of gate_entry.side_node, ticket order */
     uint32_t in_flight; /* queued or granted */
+    const char *name;   /* for people, in the queue's picture; NULL = none. As long as the party. */
 };
 
 /* One call at the gate; embedded in struct stated_call. The submitter sets the first group before
@@ -73,7 +74,7 @@ struct gate_entry {
     uint64_t finished_ns;
 
     struct list_node node;       /* in the queue, then in its run */
-    struct list_node party_node; /* in its party's list, while queued */
+    struct list_node side_node;  /* in its party's list while queued, in the gate's once granted */
     struct list_node timer_node; /* in the deadline wheel, while queued */
     uint64_t timer_tick;         /* the wheel's tick at which it expires */
     struct gate_run run;         /* lent to the run that this entry heads */

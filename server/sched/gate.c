@@ -17,7 +17,8 @@ static uint64_t later_of(uint64_t a, uint64_t b)
 static bool is_idle(const struct gate *self)
 {
     return self->guarded.lock.queued_calls == 0 && self->guarded.lock.running == 0 &&
-           self->guarded.bypassing == 0 && !self->guarded.timer_acting;
+           self->guarded.bypassing == 0 && !self->guarded.timer_acting &&
+           !self->guarded.recovery_due;
 }
 
 void gate_note_idle(struct gate *self)
@@ -25,11 +26,14 @@ void gate_note_idle(struct gate *self)
     if (self->guarded.waiting_for_idle > 0 && is_idle(self)) {
         pthread_cond_broadcast(&self->idle);
     }
+    if (gate_may_recover(self)) {
+        pthread_cond_signal(&self->timer_wake);
+    }
 }
 
 static void leave_queue(struct gate *self, struct gate_entry *entry)
 {
-    list_remove(&entry->party_node);
+    list_remove(&entry->side_node);
     deadline_remove(&self->guarded.deadlines, entry);
 }
 
@@ -44,6 +48,7 @@ static void settle_granted(struct gate *self, struct gate_run *granted, uint64_t
             leave_queue(self, entry);
             waited = entry;
         }
+        list_push_back(&self->guarded.granted, &entry->side_node);
     }
     if (waited != NULL) {
         estimate_learn(&self->guarded.estimate, waited->queued_ahead,
@@ -86,6 +91,13 @@ void gate_act(struct gate *self, struct gate_upcalls up, struct rwlock_step *ste
     gate_answer_dropped(up, &step->dropped);
 }
 
+static void record_times(struct gate *self, const struct gate_entry *entry)
+{
+    struct gate_times *times = &self->guarded.times[entry->access];
+    latency_record(&times->wait, entry->granted_ns - entry->admitted_ns);
+    latency_record(&times->hold, entry->finished_ns - entry->granted_ns);
+}
+
 static void finish_bypass(struct gate *self, struct gate_run *run)
 {
     for (struct list_node *node = list_first(&run->entries); node != NULL;
@@ -103,6 +115,8 @@ static void release(struct gate *self, struct gate_run *run, uint64_t now_ns,
         struct gate_entry *entry = gate_entry_of(node);
         entry->finished_ns = later_of(now_ns, entry->granted_ns);
         entry->party->in_flight--;
+        list_remove(&entry->side_node);
+        record_times(self, entry);
     }
     if (run->kind == GATE_RUN_BYPASS) {
         finish_bypass(self, run);
@@ -157,8 +171,8 @@ void gate_cancel_party(struct gate *self, struct gate_party *party)
     /* From the last to the first, so that dropping one does not grant another that is to go too. */
     for (struct list_node *node = party->queued.head.prev; node != &party->queued.head;
          node = party->queued.head.prev) {
-        struct gate_entry *entry = CONTAINER_OF(node, struct gate_entry, party_node);
-        list_remove(&entry->party_node);
+        struct gate_entry *entry = CONTAINER_OF(node, struct gate_entry, side_node);
+        list_remove(&entry->side_node);
         rwlock_drop(&self->guarded.lock, entry, GATE_REASON_CANCELLED, now_ns, &step);
     }
     gate_settle(self, &step, now_ns);
@@ -172,6 +186,7 @@ void gate_party_init(struct gate_party *party)
 {
     list_init(&party->queued);
     party->in_flight = 0;
+    party->name = NULL;
 }
 
 void gate_drain(struct gate *self)
@@ -196,21 +211,6 @@ bool gate_wait_idle(struct gate *self, uint32_t timeout_ms)
     return idle && pool_wait_idle(self->pool, deadline_ns);
 }
 
-void gate_read_figures(struct gate *self, struct gate_figures *figures)
-{
-    pthread_mutex_lock(&self->mutex);
-    *figures = (struct gate_figures){
-        .next_ticket = self->guarded.lock.next_ticket,
-        .waiting_calls = self->guarded.lock.queued_calls,
-        .waiting_bytes = self->guarded.lock.queued_bytes,
-        .running_calls = self->guarded.lock.running + self->guarded.bypassing,
-        .refused = self->guarded.refused,
-        .expired = self->guarded.expired,
-        .cancelled = self->guarded.cancelled,
-    };
-    pthread_mutex_unlock(&self->mutex);
-}
-
 /* ---- life */
 
 static bool options_are_valid(const struct gate_options *options)
@@ -219,20 +219,6 @@ static bool options_are_valid(const struct gate_options *options)
            options->max_queued_calls > 0 && options->max_queued_calls <= INT32_MAX &&
            options->max_queued_bytes > 0 && options->max_party_calls > 0 &&
            options->max_run_calls > 0 && options->max_run_bytes > 0;
-}
-
-/* Its sections are shorter than a sleep, so one who finds it taken spins before it sleeps. */
-static int init_mutex(pthread_mutex_t *mutex)
-{
-    pthread_mutexattr_t attributes;
-    int error = pthread_mutexattr_init(&attributes);
-    if (error != 0) {
-        return error;
-    }
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
-    error = pthread_mutex_init(mutex, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-    return error;
 }
 
 static void init_guarded(struct gate *self)
@@ -244,13 +230,14 @@ static void init_guarded(struct gate *self)
         .run_bytes = self->options.max_run_bytes,
     };
     rwlock_init(&self->guarded.lock, &limits);
+    list_init(&self->guarded.granted);
     deadline_init(&self->guarded.deadlines, clock_now_ns());
     self->guarded.timer_wakes_ns = DEADLINE_NEVER_NS;
 }
 
 static enum stated_code start(struct gate *self)
 {
-    if (init_mutex(&self->mutex) != 0) {
+    if (pthread_mutex_init(&self->mutex, NULL) != 0) {
         goto no_mutex;
     }
     if (monotonic_cond_init(&self->idle) != 0) {

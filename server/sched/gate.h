@@ -6,6 +6,7 @@
 #ifndef STATED_SCHED_GATE_H
 #define STATED_SCHED_GATE_H
 
+#include "base/latency.h"
 #include "sched/entry.h"
 
 #include "stated/status.h"
@@ -16,8 +17,8 @@
 
 struct gate;
 
-/* What the gate asks of the layer above. No member may block; none is called with the gate's mutex
- * held. */
+/* What the gate asks of the layer above. No member may block unless it says so; none is called with
+   the gate's mutex held. */
 struct gate_ops {
     /* Execute the run's entries in order; then, at once or later and from any thread,
        gate_finish(run) exactly once. On a worker thread, or on the submitter's own thread for an
@@ -30,7 +31,13 @@ struct gate_ops {
     /* The entry was dropped (entry->reason): answer it. Not the gate's any more. On the thread that
        submitted, cancelled, expired, poisoned or drained. */
     void (*dropped)(void *context, struct gate_entry *entry);
+    /* The state is poisoned and nothing executes: restore it. True when it is good again, which
+       clears the poison. May block on disk. On the timer's thread. NULL: nothing can restore it. */
+    bool (*recover)(void *context);
 };
+
+/* Room for a party's name in the queue's picture, with its NUL. */
+#define GATE_PARTY_NAME_BYTES 64
 
 struct gate_options {
     uint32_t workers; /* at least 2: a worker inside a commit must not keep reads waiting */
@@ -76,7 +83,7 @@ void gate_drain(struct gate *self);
    a worker or a callback thread. */
 bool gate_wait_idle(struct gate *self, uint32_t timeout_ms) STATED_MUST_USE;
 
-/* A consistent picture for Status. Any thread. */
+/* For Status. */
 struct gate_figures {
     uint64_t next_ticket;
     uint32_t waiting_calls;
@@ -86,7 +93,68 @@ struct gate_figures {
     uint64_t expired;
     uint64_t cancelled;
 };
+
+/* A consistent picture. Any thread. */
 void gate_read_figures(struct gate *self, struct gate_figures *figures);
+
+/* One call in the queue's picture. */
+struct gate_queued_call {
+    uint64_t ticket; /* 0 = a bypassing read */
+    enum gate_access access;
+    const char *label;
+    uint64_t since_ns;                 /* on clock_now_ns: running since, or waiting since */
+    char party[GATE_PARTY_NAME_BYTES]; /* its party's name, cut to fit; "" = none */
+};
+
+/* Who holds the lock and who waits for it. The caller sets the first group. */
+struct gate_queue {
+    struct gate_queued_call *running;
+    size_t max_running;
+    struct gate_queued_call *waiting;
+    size_t max_waiting;
+
+    size_t n_running; /* filled in, oldest grant first */
+    size_t n_waiting; /* filled in, ticket order */
+    uint32_t running_calls;
+    uint32_t waiting_calls;
+};
+
+/* A consistent picture, as much of it as there is room for. Keeps the gate's mutex for some ten
+   nanoseconds per call that it copies: ask for hundreds, not for all. Any thread. */
+void gate_read_queue(struct gate *self, struct gate_queue *queue);
+
+/* How long finished calls of one access mode waited and ran, since the start. */
+struct gate_times {
+    struct latency wait; /* admission to grant */
+    struct latency hold; /* grant to finish */
+};
+
+/* A consistent copy for metrics. Any thread. */
+void gate_read_times(struct gate *self, enum gate_access access, struct gate_times *times);
+
+/* Why nothing executes any more. */
+struct gate_poison {
+    uint64_t ticket;                    /* of the call that left the state torn */
+    const char *label;                  /* its method */
+    uint64_t since_ns;                  /* on clock_now_ns */
+    char message[STATED_MESSAGE_BYTES]; /* what it said */
+};
+
+/* `entry`, which is granted to the caller, has left the state torn: nothing executes until the
+   poison is cleared. What is queued is dropped, what comes is refused (POISONED), and an executor
+   asks gate_is_poisoned before each call that it still holds. The first report counts. Then
+   ops->recover is called once, when nothing runs any more. On the executor's thread. */
+void gate_poison(struct gate *self, const struct gate_entry *entry, const char *message);
+
+/* Whether the state is poisoned; one atomic load. Any thread. */
+bool gate_is_poisoned(const struct gate *self);
+
+/* The same, with the report. Any thread. */
+bool gate_read_poison(struct gate *self, struct gate_poison *poison);
+
+/* An operator says that the state is good again. False when it is not poisoned, or when its
+   recovery is still to come or running. Any thread. */
+bool gate_clear_poison(struct gate *self);
 
 /* Stops the timer and the workers after the runs in hand, joins them and frees the gate. Nothing
    may be queued or granted (gate_wait_idle); not from a worker or callback thread. NULL is allowed.

@@ -1,7 +1,8 @@
-/* The gate's inside, shared by gate.c, gate_submit.c and gate_timer.c alone. */
+/* The gate's inside, for gate.c and the other gate_*.c alone. */
 #ifndef STATED_SCHED_GATE_INTERNAL_H
 #define STATED_SCHED_GATE_INTERNAL_H
 
+#include "base/latency.h"
 #include "sched/deadline.h"
 #include "sched/estimate.h"
 #include "sched/gate.h"
@@ -9,6 +10,7 @@
 #include "sched/rwlock.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* The layer above, by value: once the mutex is released and nothing of this thread's is queued or
    granted, the gate may be idle and freed, while the thread still has calls to answer. */
@@ -29,10 +31,15 @@ struct gate {
         uint64_t expired;
         uint64_t cancelled;
         uint64_t timer_wakes_ns; /* when the timer looks next, unless told of something earlier */
-        bool timer_acting;       /* it is answering what expired */
+        bool timer_acting;       /* it is answering what expired, or recovering */
+        bool recovery_due;       /* poisoned, and the recovery has not been tried */
         bool stopping;
-        struct deadline deadlines; /* of what is queued */
+        struct list granted; /* of gate_entry.side_node, oldest first */
+        struct gate_poison poison;
+        struct gate_times times[GATE_BYPASS + 1]; /* by access */
+        struct deadline deadlines;                /* of what is queued */
     } guarded;
+    atomic_bool poisoned; /* guarded.lock.poisoned, for readers without the mutex */
     struct gate_upcalls up;
     struct pool *pool;
     struct gate_options options;
@@ -52,6 +59,16 @@ void gate_answer_dropped(struct gate_upcalls up, struct list *dropped);
 
 /* Under the mutex: tells who waits for it when the gate is idle. */
 void gate_note_idle(struct gate *self);
+
+/* Under the mutex: whether the layer above shall restore the state now. */
+static inline bool gate_may_recover(const struct gate *self)
+{
+    return self->guarded.recovery_due && self->guarded.lock.running == 0 &&
+           self->guarded.bypassing == 0;
+}
+
+/* Without the mutex, on the timer's thread: has the layer above restore the state. */
+void gate_recover(struct gate *self);
 
 /* Starts the thread that drops what expires in the queue. RESOURCE_EXHAUSTED: no thread. */
 enum stated_code gate_timer_start(struct gate *self) STATED_MUST_USE;

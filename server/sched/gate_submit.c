@@ -43,7 +43,7 @@ static void prepare_entry(struct gate_entry *entry, uint64_t now_ns)
     entry->granted_ns = 0;
     entry->finished_ns = 0;
     list_node_init(&entry->node);
-    list_node_init(&entry->party_node);
+    list_node_init(&entry->side_node);
     list_node_init(&entry->timer_node);
 }
 
@@ -119,7 +119,7 @@ static enum gate_reason admit(struct gate *self, struct submission *submission,
 
 static void wait_in_queue(struct gate *self, struct gate_entry *entry)
 {
-    list_push_back(&entry->party->queued, &entry->party_node);
+    list_push_back(&entry->party->queued, &entry->side_node);
     gate_timer_expect(self, deadline_add(&self->guarded.deadlines, entry));
 }
 
@@ -135,6 +135,7 @@ static void settle_admitted(struct gate *self, struct submission *submission)
         struct gate_entry *entry = gate_entry_of(node);
         entry->state = GATE_GRANTED;
         entry->granted_ns = submission->now_ns;
+        list_push_back(&self->guarded.granted, &entry->side_node);
     }
 }
 

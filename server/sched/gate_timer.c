@@ -1,6 +1,6 @@
-/* The timer sleeps until the next deadline of a queued entry, for ever when nothing is queued. It
-   is woken when something earlier is queued, not when something leaves: then it looks once in vain.
- */
+/* The timer's thread drops what expires in the queue, and runs the recovery of a poisoned state. It
+   sleeps until the next deadline, for ever when nothing is queued. It is woken when something
+   earlier is queued, not when something leaves: then it looks once in vain. */
 #include "sched/gate_internal.h"
 
 #include "base/monotonic.h"
@@ -18,15 +18,23 @@ static void expire(struct gate *self, uint64_t now_ns, struct rwlock_step *step)
     gate_settle(self, step, now_ns);
 }
 
-/* The mutex is held before and after, not while calls are answered. */
-static void act_unlocked(struct gate *self, struct rwlock_step *step)
+/* The mutex is held before and after, not while it acts. True when there was something to do. */
+static bool act_unlocked(struct gate *self, struct rwlock_step *step)
 {
+    bool recover = gate_may_recover(self);
+    if (!recover && step->granted.count == 0 && list_is_empty(&step->dropped)) {
+        return false;
+    }
     self->guarded.timer_acting = true;
     pthread_mutex_unlock(&self->mutex);
     gate_act(self, self->up, step);
+    if (recover) {
+        gate_recover(self);
+    }
     pthread_mutex_lock(&self->mutex);
     self->guarded.timer_acting = false;
     gate_note_idle(self);
+    return true;
 }
 
 static void *run_timer(void *argument)
@@ -37,8 +45,7 @@ static void *run_timer(void *argument)
         struct rwlock_step step;
         rwlock_step_init(&step);
         expire(self, clock_now_ns(), &step);
-        if (step.granted.count > 0 || !list_is_empty(&step.dropped)) {
-            act_unlocked(self, &step);
+        if (act_unlocked(self, &step)) {
             continue;
         }
         self->guarded.timer_wakes_ns = deadline_next_ns(&self->guarded.deadlines);
