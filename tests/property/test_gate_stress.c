@@ -3,8 +3,9 @@
 
    usage: test_gate_stress [SEED]; or TEST_SEED=n in the environment
 
-   While it runs, ghost counters check that a writer excludes all others (S1) and that the queue
-   stays within its bound (S5). Afterwards the record of every call by ticket is checked: one
+   While it runs, ghost counters check that a writer excludes all others (S1), that the queue stays
+   within its bound (S5), and that nothing executes between a poisoning and its recovery (S7).
+   Afterwards the record of every call by ticket is checked: one
    outcome each (S2), tickets without gap or twin and none for the refused (S5), nothing cancelled
    was executed (S6), and every write lies after all calls with a smaller ticket and before all with
    a larger one (S3). That all of it ends in time says that nothing grantable was left (S4). An
@@ -28,6 +29,7 @@
 #define WINDOW 40    /* calls without outcome per submitter */
 #define SHARE_MAX 30 /* so it is refused now and then */
 #define QUEUE_MAX 60
+#define POISON_EVERY 1009 /* events */
 #define BOUND_NS (UINT64_C(60) * CLOCK_NS_PER_S)
 
 struct call {
@@ -38,6 +40,7 @@ struct call {
     atomic_uint executions;
     atomic_uint outcomes;
     bool was_dropped;
+    bool was_skipped; /* not executed by its run, for the state was poisoned */
     enum gate_reason reason;
     uint64_t ticket;
     uint64_t start; /* on the clock of events */
@@ -64,6 +67,8 @@ struct stress {
     atomic_int ghost_writers;
     atomic_uint exclusive_runs;
     atomic_uint asynchronous_runs;
+    atomic_bool torn;
+    atomic_uint poisonings;
     atomic_bool stopping;
     struct { /* runs that the engine's own thread completes */
         pthread_mutex_t mutex;
@@ -133,6 +138,32 @@ static void give_to_engine(struct stress *self, struct gate_run *run)
     pthread_mutex_unlock(&self->engine.mutex);
 }
 
+static void execute_call(struct stress *self, struct call *call, enum gate_run_kind kind)
+{
+    if (gate_is_poisoned(self->gate)) {
+        call->was_skipped = true;
+        return;
+    }
+    /* A bypassing read may have been let through just before. */
+    require(kind == GATE_RUN_BYPASS || !atomic_load(&self->torn), "a call runs on a torn state");
+    atomic_fetch_add(&call->executions, 1);
+    spin((unsigned)call->start % 300);
+    if (kind == GATE_RUN_EXCLUSIVE && call->start % POISON_EVERY == 0) {
+        atomic_store(&self->torn, true);
+        gate_poison(self->gate, &call->entry, "stress");
+    }
+}
+
+static bool recover(void *context)
+{
+    struct stress *self = context;
+    require(atomic_load(&self->ghost_readers) == 0 && atomic_load(&self->ghost_writers) == 0,
+            "a recovery beside a run");
+    require(atomic_exchange(&self->torn, false), "a recovery of a sound state");
+    atomic_fetch_add(&self->poisonings, 1);
+    return true;
+}
+
 static void execute(void *context, struct gate_run *run)
 {
     struct stress *self = context;
@@ -146,12 +177,11 @@ static void execute(void *context, struct gate_run *run)
         struct call *call = call_of(node);
         call->start = next_event(self);
         call->exclusive_run = number;
-        atomic_fetch_add(&call->executions, 1);
         require(run->kind != GATE_RUN_EXCLUSIVE || call->entry.ticket > last_ticket,
                 "an exclusive run out of ticket order");
         last_ticket = call->entry.ticket;
         n++;
-        spin((unsigned)call->start % 300);
+        execute_call(self, call, run->kind);
     }
     require(n == run->count, "a run that miscounts its calls");
     if (last_ticket % 3 == 1) {
@@ -277,6 +307,10 @@ static void *run_submitter(void *argument)
             gate_cancel_party(self->stress->gate, &self->party);
         }
         n_sent += n;
+        /* Some frames are for a poisoned gate, not all. */
+        for (int i = 0; i < 1000 && gate_is_poisoned(self->stress->gate); i++) {
+            sched_yield();
+        }
     }
     wait_for_room(self, 0);
     return NULL;
@@ -308,11 +342,14 @@ static const char *wrong_outcome(const struct call *call)
     if (atomic_load(&call->outcomes) != 1) {
         return "not exactly one outcome";
     }
-    if (atomic_load(&call->executions) != (call->was_dropped ? 0 : 1)) {
+    if (atomic_load(&call->executions) != (call->was_dropped || call->was_skipped ? 0 : 1)) {
         return "executed and dropped, or neither, or twice";
     }
     if (call->was_dropped != (call->reason != GATE_REASON_NONE)) {
         return "dropped without a reason";
+    }
+    if (call->reason == GATE_REASON_POISONED) {
+        return NULL; /* refused, or dropped from the queue */
     }
     bool refused = call->was_dropped && call->reason != GATE_REASON_EXPIRED &&
                    call->reason != GATE_REASON_CANCELLED;
@@ -334,7 +371,7 @@ static const char *wrong_order(struct call *const *sorted, size_t n)
         if (call->ticket != i + 1) {
             return "a gap in the tickets, or a ticket twice";
         }
-        if (call->was_dropped) {
+        if (call->was_dropped || call->was_skipped) {
             continue;
         }
         bool joins = call->exclusive_run != 0 && call->exclusive_run == current_run;
@@ -377,7 +414,7 @@ static void start_submitter(size_t i)
 static void run_all(bool inline_light_reads)
 {
     static const struct gate_ops ops = {
-        .execute = execute, .finished = finished, .dropped = dropped};
+        .execute = execute, .finished = finished, .dropped = dropped, .recover = recover};
     const struct gate_options options = {.workers = 3,
                                          .max_queued_calls = QUEUE_MAX,
                                          .max_queued_bytes = QUEUE_MAX * 60,
@@ -427,16 +464,18 @@ static void print_record(void)
         reasons[calls[i].reason]++;
     }
     print_message("seed %u, %d calls: %zu executed; refused: %zu queue calls, %zu queue bytes, %zu "
-                  "share, %zu late, %zu hopeless; %zu expired, %zu cancelled; %u exclusive runs; "
-                  "%u runs completed later\n",
+                  "share, %zu late, %zu hopeless; %zu expired, %zu cancelled, %zu poisoned; %u "
+                  "exclusive runs; %u runs completed later; %u poisonings\n",
                   seed, CALLS, reasons[GATE_REASON_NONE], reasons[GATE_REASON_QUEUE_CALLS],
                   reasons[GATE_REASON_QUEUE_BYTES], reasons[GATE_REASON_SHARE],
                   reasons[GATE_REASON_LATE], reasons[GATE_REASON_HOPELESS],
                   reasons[GATE_REASON_EXPIRED], reasons[GATE_REASON_CANCELLED],
-                  atomic_load(&stress.exclusive_runs), atomic_load(&stress.asynchronous_runs));
+                  reasons[GATE_REASON_POISONED], atomic_load(&stress.exclusive_runs),
+                  atomic_load(&stress.asynchronous_runs), atomic_load(&stress.poisonings));
     assert_true(reasons[GATE_REASON_NONE] > CALLS / 10);
     assert_true(reasons[GATE_REASON_CANCELLED] > 0);
     assert_true(reasons[GATE_REASON_EXPIRED] > 0);
+    assert_true(atomic_load(&stress.poisonings) > 0);
 }
 
 static void stress_and_check(bool inline_light_reads)
@@ -481,7 +520,7 @@ static struct call *first_write_of_a_run(void)
 {
     uint32_t run = atomic_load(&stress.exclusive_runs) / 2;
     for (size_t i = 0; i < n_sorted; i++) {
-        if (sorted[i]->exclusive_run == run) {
+        if (sorted[i]->exclusive_run == run && !sorted[i]->was_skipped) {
             return sorted[i];
         }
     }
