@@ -288,6 +288,11 @@ enum stated_code stated_server_join(struct stated_server *server, struct stated_
     return stated_status_set(status, STATED_OK, "%s", "");
 }
 
+const char *server_endpoint(struct stated_server *self, size_t i)
+{
+    return transport_endpoint(self->transport, i);
+}
+
 void server_read_view(struct stated_server *self, struct server_view *view)
 {
     pthread_mutex_lock(&self->mutex);

@@ -15,6 +15,10 @@ struct transport;
  * server. */
 void server_use_store(struct stated_server *self, struct store *store);
 
+/* Endpoint i as it is really bound (port 0 resolved), NULL past the last. While the server serves.
+ */
+const char *server_endpoint(struct stated_server *self, size_t i);
+
 /* What AdminService reports. Gate, store and transport may be asked while a call
    is served. store is NULL when the services keep their own state. */
 struct server_view {
