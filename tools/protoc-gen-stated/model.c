@@ -104,6 +104,13 @@ static void read_method(struct reader *self, size_t service_index, size_t index,
     read_access(self, method, out, info.line);
     read_type(self, method->input_type, &out->request, out->full_name, info.line);
     read_type(self, method->output_type, &out->response, out->full_name, info.line);
+    if (names_is_c_word(self->pool, lower)) {
+        start_error(self, info.line, out->full_name);
+        text_add(self->errors,
+                 "`%s` is a word of C, which protobuf-c would use as a name; rename "
+                 "the method\n",
+                 lower);
+    }
     if (method->client_streaming || method->server_streaming) {
         start_error(self, info.line, out->full_name);
         text_add(self->errors, "streams are not supported; take `stream` away and page through "

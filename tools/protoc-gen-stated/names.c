@@ -1,7 +1,6 @@
 #include "names.h"
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,22 +59,33 @@ char *names_lower_path(struct pool *pool, const char *dotted, const char *separa
     return convert_path(pool, dotted, separator, names_lower);
 }
 
-/* Those of C11 and C++20 that a lower-case name can be, each between two spaces. */
-static const char words[] =
-    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t "
-    "char32_t char8_t class co_await co_return co_yield compl concept const const_cast "
-    "consteval constexpr constinit continue decltype default delete do double dynamic_cast "
-    "else enum explicit export extern false float for friend goto if inline int long "
-    "mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected "
-    "public register reinterpret_cast requires restrict return short signed sizeof static "
-    "static_assert static_cast struct switch template this thread_local throw true try "
-    "typedef typeid typename union unsigned using virtual void volatile wchar_t while xor "
-    "xor_eq ";
+/* Words that a lower-case name can be, each between two spaces: those of C11, and what C++20 and
+   the macros of C's headers add to them. */
+static const char c_words[] =
+    " auto break case char const continue default do double else enum extern float for "
+    "goto if inline int long register restrict return short signed sizeof static struct "
+    "switch typedef union unsigned void volatile while ";
+static const char cpp_words[] =
+    " alignas alignof and and_eq asm bitand bitor bool catch char16_t char32_t char8_t "
+    "class co_await co_return co_yield compl concept const_cast consteval constexpr "
+    "constinit decltype delete dynamic_cast explicit export false friend mutable namespace "
+    "new noexcept not not_eq nullptr operator or or_eq private protected public "
+    "reinterpret_cast requires static_assert static_cast template this thread_local throw "
+    "true try typeid typename using virtual wchar_t xor xor_eq ";
+
+static bool is_among(struct pool *pool, const char *word_list, const char *name)
+{
+    return strstr(word_list, pool_printf(pool, " %s ", name)) != NULL;
+}
+
+bool names_is_c_word(struct pool *pool, const char *name)
+{
+    return is_among(pool, c_words, name);
+}
 
 char *names_identifier(struct pool *pool, const char *name)
 {
-    bool is_word = strstr(words, pool_printf(pool, " %s ", name)) != NULL;
-    return pool_printf(pool, is_word ? "%s_" : "%s", name);
+    return pool_printf(pool, is_among(pool, cpp_words, name) ? "%s_" : "%s", name);
 }
 
 static bool ends_with(const char *text, const char *end)

@@ -4,6 +4,8 @@
 
 #include "pool.h"
 
+#include <stdbool.h>
+
 /* protobuf-c's two conversions of one name: "HTTPRequest" and "foo_bar" become "HTTPRequest" and
    "FooBar", or "httprequest" and "foo_bar". */
 char *names_camel(struct pool *pool, const char *name);
@@ -13,7 +15,10 @@ char *names_lower(struct pool *pool, const char *name);
 char *names_camel_path(struct pool *pool, const char *dotted, const char *separator);
 char *names_lower_path(struct pool *pool, const char *dotted, const char *separator);
 
-/* The identifier itself, or with a trailing underscore when it is a word of C or C++. */
+/* Whether no identifier can be called so in C. */
+bool names_is_c_word(struct pool *pool, const char *name);
+
+/* The identifier itself, or with a trailing underscore when C++ or a macro keeps that name. */
 char *names_identifier(struct pool *pool, const char *name);
 
 /* "dir/x.proto" without its ending. */
