@@ -19,6 +19,7 @@ struct stated_server {
     struct stated_server_options options;
     char **listen; /* owns what options.listen shows */
     struct dispatch dispatch;
+    struct gate_ops gate_ops;
     struct gate *gate;
     struct store *store;
     struct transport *transport;
@@ -177,6 +178,18 @@ static void party_gone(void *context, struct gate_party *party)
     gate_cancel_party(self->gate, party);
 }
 
+/* The restored state is another one: tickets of the old epoch say nothing about it. */
+static bool recover(void *context)
+{
+    struct dispatch *dispatch = context;
+    struct stated_server *self = CONTAINER_OF(dispatch, struct stated_server, dispatch);
+    bool restored = self->options.recover(self->options.recover_context);
+    if (restored) {
+        dispatch->epoch = new_epoch();
+    }
+    return restored;
+}
+
 static enum stated_code open_gate(struct stated_server *self, struct stated_status *status)
 {
     const struct gate_options options = {
@@ -188,7 +201,9 @@ static enum stated_code open_gate(struct stated_server *self, struct stated_stat
         .max_run_bytes = RUN_BYTES,
         .inline_light_reads = true,
     };
-    enum stated_code code = gate_new(&options, &dispatch_gate_ops, &self->dispatch, &self->gate);
+    self->gate_ops = dispatch_gate_ops;
+    self->gate_ops.recover = self->options.recover != NULL ? recover : NULL;
+    enum stated_code code = gate_new(&options, &self->gate_ops, &self->dispatch, &self->gate);
     if (code != STATED_OK) {
         return stated_status_set(status, code, "cannot start %u workers; try fewer",
                                  self->options.workers);

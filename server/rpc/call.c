@@ -29,6 +29,16 @@ enum stated_code stated_call_fail(struct stated_call *call, enum stated_code cod
     return code;
 }
 
+enum stated_code stated_call_torn(struct stated_call *call, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    call_set_outcome(call, STATED_INTERNAL, arena_vformat(call_arena(call), format, arguments));
+    va_end(arguments);
+    call->torn = true;
+    return STATED_INTERNAL;
+}
+
 void call_set_outcome(struct stated_call *self, enum stated_code code, const char *message)
 {
     self->reply.code = code;

@@ -32,6 +32,7 @@ struct stated_call {
     ProtobufCMessage *response;
     struct gate_run *run; /* while its handler runs under the gate */
     struct store_op op;
+    bool torn;       /* its handler left the state half changed */
     bool uses_store; /* op belongs to the run's transaction: its outcome counts */
     struct frame_reply reply;
 };

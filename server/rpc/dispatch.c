@@ -180,12 +180,30 @@ static const struct refusal refusals[] = {
     [GATE_REASON_CANCELLED] = {STATED_CANCELLED, "cancelled in the queue: not executed"},
 };
 
+void dispatch_refuse_poisoned(struct dispatch *self, struct stated_call *call)
+{
+    struct gate_poison poison;
+    const struct refusal *refusal = &refusals[GATE_REASON_POISONED];
+    call_set_outcome(call, refusal->code, refusal->message);
+    if (gate_read_poison(self->gate, &poison)) {
+        stated_call_fail(
+            call, refusal->code,
+            "the state is poisoned by ticket %llu (%s): not executed; an operator clears "
+            "it with \"statectl poison clear\" once the state is good again",
+            (unsigned long long)poison.ticket, poison.label);
+    }
+}
+
 static void dropped(void *context, struct gate_entry *entry)
 {
-    (void)context;
+    struct dispatch *self = context;
     struct stated_call *call = CONTAINER_OF(entry, struct stated_call, entry);
     const struct refusal *refusal = &refusals[entry->reason];
-    call_set_outcome(call, refusal->code, refusal->message);
+    if (entry->reason == GATE_REASON_POISONED) {
+        dispatch_refuse_poisoned(self, call);
+    } else {
+        call_set_outcome(call, refusal->code, refusal->message);
+    }
     call->reply.retry_after_ms = entry->retry_after_ms;
     call->reply.order.ticket = entry->ticket;
     call->reply.order.queued_ahead = entry->queued_ahead;

@@ -25,7 +25,7 @@ struct dispatch_limits {
 /* Fixed once the first frame arrives, and then read by any thread. */
 struct dispatch {
     struct dispatch_limits limits;
-    uint64_t epoch;
+    _Atomic uint64_t epoch; /* a recovery starts a new one */
     struct service *services;
     size_t n_services;
     struct gate *gate;
@@ -49,8 +49,11 @@ enum stated_code dispatch_register(struct dispatch *self, const struct stated_se
    services keep their own state). Both outlive the last frame. */
 void dispatch_attach(struct dispatch *self, struct gate *gate, struct store *store);
 
-/* What the gate calls; its context is the dispatch. */
+/* What the gate calls; its context is the dispatch. recover is the server's to add. */
 extern const struct gate_ops dispatch_gate_ops;
+
+/* Says that the state is poisoned, and by which ticket; the call was not executed. */
+void dispatch_refuse_poisoned(struct dispatch *self, struct stated_call *call);
 
 /* Prepares one call of a frame from what came over the wire: finds the method, unpacks the request,
    checks deadline and admission. Either the call has its outcome when this returns (false), or it

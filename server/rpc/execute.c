@@ -17,6 +17,19 @@ static void store_completed(void *argument)
     gate_finish(first->exchange->dispatch->gate, run);
 }
 
+/* Runs the handler, unless the state has been torn since the call was granted. */
+static void execute_call(struct dispatch *self, struct stated_call *call)
+{
+    if (gate_is_poisoned(self->gate)) {
+        dispatch_refuse_poisoned(self, call);
+        return;
+    }
+    call_invoke(call);
+    if (call->torn) {
+        gate_poison(self->gate, &call->entry, call->reply.message);
+    }
+}
+
 void execute_run(void *context, struct gate_run *run)
 {
     struct dispatch *self = context;
@@ -24,7 +37,7 @@ void execute_run(void *context, struct gate_run *run)
          node = list_after(&run->entries, node)) {
         struct stated_call *call = call_of(node);
         call->run = run;
-        call_invoke(call);
+        execute_call(self, call);
     }
     if (run->execution == NULL ||
         self->store->ops->commit(run->execution, store_completed, run) == STORE_COMPLETE) {

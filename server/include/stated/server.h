@@ -63,6 +63,13 @@ void *stated_call_state(const struct stated_call *call);
 enum stated_code stated_call_fail(struct stated_call *call, enum stated_code code,
                                   const char *format, ...) STATED_PRINTF(3, 4);
 
+/* Fails the call like stated_call_fail (INTERNAL), and says that the state may be half changed: it
+   is poisoned. Nothing executes any more until the recover callback has restored the state or an
+   operator has cleared the poison; until then calls are answered FAILED_PRECONDITION, unexecuted.
+   For READ and WRITE methods. */
+enum stated_code stated_call_torn(struct stated_call *call, const char *format, ...)
+    STATED_PRINTF(2, 3);
+
 /* Memory that lives until the reply is sent; for what a response points at. NULL when the call has
    used up its memory: answer RESOURCE_EXHAUSTED. */
 void *stated_call_alloc(struct stated_call *call, size_t size) STATED_MUST_USE;
@@ -84,6 +91,11 @@ struct stated_server_options {
     uint32_t max_timeout_ms;     /* a call that asks for more gets INVALID_ARGUMENT */
     uint32_t idle_timeout_ms; /* a connection without a completed request for this long is closed */
     uint32_t drain_timeout_ms; /* how long stop waits for calls in flight */
+    /* The state is poisoned (stated_call_torn) and nothing executes: restore it. True when it is
+       good again, which starts a new epoch. On a thread of the server; may block. NULL: an operator
+       has to clear the poison. */
+    bool (*recover)(void *context);
+    void *recover_context;
 };
 
 #define STATED_SERVER_OPTIONS_INIT                                                                 \
