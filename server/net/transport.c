@@ -81,6 +81,9 @@ static void pipe_added(nng_pipe pipe, nng_pipe_ev event, void *argument)
     name_peer(pipe, name);
     if (peer_table_admit(&self->peers, (uint32_t)nng_pipe_id(pipe), name, clock_now_ns())) {
         log_debug("%s has connected", name);
+        if (atomic_load(&self->peers.count) == 1) {
+            upkeep_wake(&self->upkeep); /* it does not sweep while nobody is there */
+        }
     } else {
         nng_pipe_close(pipe);
     }
