@@ -16,8 +16,8 @@ struct claims {
     struct text *errors;
 };
 
-/* One owner may claim an identifier again: the error then has been told already, or is none. */
-static void claim(struct claims *self, const char *owner, const char *identifier)
+/* False when somebody else has the identifier, which then has been told. */
+static bool claim(struct claims *self, const char *owner, const char *identifier)
 {
     for (const struct claim *other = self->first; other; other = other->next) {
         if (strcmp(other->identifier, identifier) != 0) {
@@ -25,18 +25,21 @@ static void claim(struct claims *self, const char *owner, const char *identifier
         }
         text_add(self->errors, "%s: %s and %s would both be `%s` in C; rename one of them\n",
                  self->file_name, other->owner, owner, identifier);
-        return;
+        return false;
     }
     struct claim *new_claim = pool_alloc(self->pool, sizeof(*new_claim));
     *new_claim = (struct claim){identifier, owner, self->first};
     self->first = new_claim;
+    return true;
 }
 
+/* Up to the first that is taken: one error tells which two declarations are in each other's way. */
 static void claim_all(struct claims *self, const char *owner, const char *stem,
                       const char *const *endings, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        claim(self, owner, pool_printf(self->pool, "%s%s", stem, endings[i]));
+    bool granted = true;
+    for (size_t i = 0; i < n && granted; i++) {
+        granted = claim(self, owner, pool_printf(self->pool, "%s%s", stem, endings[i]));
     }
 }
 
@@ -58,18 +61,20 @@ static void claim_members(struct claims *self, const struct model_service *servi
     self->first = NULL;
     for (size_t i = 0; i < service->n_methods; i++) {
         const struct model_method *method = &service->methods[i];
-        claim(self, method->full_name, method->member);
-        claim(self, method->full_name, pool_printf(self->pool, "admit_%s", method->member));
+        if (claim(self, method->full_name, method->member)) {
+            (void)claim(self, method->full_name, method->check);
+        }
     }
 }
 
 void claims_check(struct pool *pool, const struct model_file *model, struct text *errors)
 {
     struct claims claims = {.pool = pool, .file_name = model->name, .errors = errors};
+    size_t length = errors->length;
     for (size_t i = 0; i < model->n_services; i++) {
         claim_service(&claims, &model->services[i]);
     }
-    size_t length = errors->length;
+    /* Two methods that are one function are one member as well: told already. */
     for (size_t i = 0; i < model->n_services && errors->length == length; i++) {
         claim_members(&claims, &model->services[i]);
     }

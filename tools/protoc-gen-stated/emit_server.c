@@ -30,10 +30,10 @@ static void declare_handler(struct text *out, const struct model_method *method)
     emit_comment(out, "    ", "",
                  "Optional, before the call takes its ticket: refuses it, or refines *admission.");
     text_add(out,
-             "    enum stated_code (*admit_%s)(\n"
+             "    enum stated_code (*%s)(\n"
              "        struct stated_call *call, const %s *request,\n"
              "        struct stated_admission *admission);\n",
-             method->member, method->request.name);
+             method->check, method->request.name);
 }
 
 void emit_server_header(struct text *out, const struct model_file *model)
@@ -86,12 +86,12 @@ static void define_admit(struct text *out, const struct model_service *service,
         "    struct stated_admission *admission)\n"
         "{\n"
         "    const struct %s_handlers *typed = handlers;\n"
-        "    if (!typed->admit_%s) {\n"
+        "    if (!typed->%s) {\n"
         "        return STATED_OK;\n"
         "    }\n"
-        "    return typed->admit_%s(call, (const %s *)request, admission);\n"
+        "    return typed->%s(call, (const %s *)request, admission);\n"
         "}\n",
-        method->function, service->prefix, method->member, method->member, method->request.name);
+        method->function, service->prefix, method->check, method->check, method->request.name);
 }
 
 static void define_tables(struct text *out, const struct model_service *service)

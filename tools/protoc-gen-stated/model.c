@@ -98,6 +98,7 @@ static void read_method(struct reader *self, size_t service_index, size_t index,
     char *lower = names_lower(self->pool, method->name);
     out->full_name = pool_printf(self->pool, "%s/%s", service->full_name, method->name);
     out->member = names_identifier(self->pool, lower);
+    out->check = pool_printf(self->pool, "admit_%s", lower);
     out->function =
         names_identifier(self->pool, pool_printf(self->pool, "%s_%s", service->prefix, lower));
     out->comment = info.comment;

@@ -17,6 +17,7 @@ struct model_type {
 struct model_method {
     const char *full_name; /* a.b.FooBar/DoIt */
     const char *member;    /* do_it */
+    const char *check;     /* admit_do_it */
     const char *function;  /* a_b_foo_bar_do_it */
     const char *comment;   /* of the .proto; "" when there is none */
     enum stated_access access;
