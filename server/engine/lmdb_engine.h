@@ -47,6 +47,7 @@ struct lmdb_store {
     MDB_dbi state_table;
     MDB_dbi meta_table;
     int lock_fd;
+    char *directory;
     char *data_path;
     enum store_durability durability;
     uint32_t max_entries;

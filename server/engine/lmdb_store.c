@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static const char *durability_name(enum store_durability durability)
@@ -36,6 +37,7 @@ static void read_status(struct store *store, struct store_status *status)
     *status = (struct store_status){
         .engine = "lmdb",
         .durability = durability_name(self->durability),
+        .directory = self->directory,
         .revision = self->newest.revision,
         .keys = self->newest.keys,
         .file_bytes = is_known ? (uint64_t)file.st_blocks * 512 : 0,
@@ -50,6 +52,7 @@ static void free_store(struct lmdb_store *self)
 {
     pthread_mutex_destroy(&self->failure.mutex);
     pthread_mutex_destroy(&self->shared.mutex);
+    free(self->directory);
     free(self);
 }
 
@@ -118,6 +121,11 @@ static struct lmdb_store *make_store(const struct lmdb_store_options *options)
 {
     struct lmdb_store *self = calloc(1, sizeof(*self));
     if (self == NULL) {
+        return NULL;
+    }
+    self->directory = strdup(options->directory);
+    if (self->directory == NULL) {
+        free(self);
         return NULL;
     }
     self->store.ops = &operations;
