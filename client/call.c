@@ -4,13 +4,8 @@
 #include "frame.h"
 #include "reply.h"
 
-#include <stdlib.h>
-
 /* The way back of a PARK call's answer, which sets out at the deadline. */
 #define PARK_GRACE_MS 1000
-
-/* Requests up to this are packed on the stack. */
-#define SMALL_BYTES 2048
 
 uint64_t call_wait_until_ns(const struct call *self)
 {
@@ -27,18 +22,23 @@ static uint32_t remaining_ms(const struct call *self)
     return left_ms < 1 ? 1 : left_ms > self->timeout_ms ? self->timeout_ms : (uint32_t)left_ms;
 }
 
-nng_msg *call_encode_packed(const struct call *self, const uint8_t *payload, size_t payload_bytes)
+/* NULL when memory is out. */
+static nng_msg *encode(const struct frame_call *call)
 {
-    struct frame_call call = {.method = self->method->name,
-                              .payload = payload,
-                              .payload_bytes = payload_bytes,
-                              .timeout_ms = remaining_ms(self)};
     nng_msg *frame;
-    if (nng_msg_alloc(&frame, frame_request_header_size(NULL, 0) + frame_call_size(&call)) != 0) {
+    if (nng_msg_alloc(&frame, frame_request_header_size(NULL, 0) + frame_call_size(call)) != 0) {
         return NULL;
     }
-    frame_put_call(frame_put_request_header(nng_msg_body(frame), NULL, 0), &call);
+    frame_put_call(frame_put_request_header(nng_msg_body(frame), NULL, 0), call);
     return frame;
+}
+
+nng_msg *call_encode_packed(const struct call *self, const uint8_t *payload, size_t payload_bytes)
+{
+    return encode(&(struct frame_call){.method = self->method->name,
+                                       .payload = payload,
+                                       .payload_bytes = payload_bytes,
+                                       .timeout_ms = remaining_ms(self)});
 }
 
 enum stated_code call_check_size(const struct call *self, size_t payload_bytes,
@@ -67,15 +67,10 @@ enum stated_code call_encode(const struct call *self, const ProtobufCMessage *re
     if (code != STATED_OK) {
         return code;
     }
-    uint8_t small[SMALL_BYTES];
-    uint8_t *payload = payload_bytes <= sizeof(small) ? small : malloc(payload_bytes);
-    if (payload != NULL) {
-        protobuf_c_message_pack(request, payload);
-        *frame = call_encode_packed(self, payload, payload_bytes);
-    }
-    if (payload != small) {
-        free(payload);
-    }
+    *frame = encode(&(struct frame_call){.method = self->method->name,
+                                         .request = request,
+                                         .payload_bytes = payload_bytes,
+                                         .timeout_ms = remaining_ms(self)});
     return *frame != NULL ? STATED_OK : call_had_no_memory(self, status);
 }
 

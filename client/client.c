@@ -10,6 +10,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* How long a close waits for the replies to what is on its way. It is not only kind to the callers:
+   NNG 1.5 may hang when a connection is closed while a message arrives (nng_guard.c). */
+#define DRAIN_MS 500
+
 static enum stated_code check_options(const struct stated_client_options *options,
                                       struct stated_status *status)
 {
@@ -84,7 +88,7 @@ void stated_client_close(struct stated_client *client)
         return;
     }
     assert(!async_in_callback() && "stated_client_close waits for callbacks: not from one");
-    pool_shut(&client->pool);
+    pool_shut(&client->pool, DRAIN_MS);
     channel_close(&client->channel);
     pool_deinit(&client->pool);
     channel_deinit(&client->channel);

@@ -19,7 +19,7 @@ int pool_init(struct pool *self, nng_socket socket, uint32_t max_slots,
     int error = nng_aio_alloc(&self->timer, on_timer, self);
     if (error == 0) {
         pthread_mutex_init(&self->lock, NULL);
-        pthread_cond_init(&self->guarded.quiet, NULL);
+        monotonic_cond_init(&self->guarded.quiet);
     }
     return error;
 }
@@ -123,10 +123,16 @@ static enum pool_result wait_in_line(struct pool *self, uint64_t deadline_ns, st
 }
 
 /* Under the lock. */
+static bool is_quiet(const struct pool *self)
+{
+    return self->guarded.n_lent == 0 && !self->guarded.timer_runs &&
+           list_is_empty(&self->guarded.line);
+}
+
+/* Under the lock. */
 static void tell_if_quiet(struct pool *self)
 {
-    if (self->guarded.closed && self->guarded.n_lent == 0 && !self->guarded.timer_runs &&
-        list_is_empty(&self->guarded.line)) {
+    if (self->guarded.closed && is_quiet(self)) {
         pthread_cond_broadcast(&self->guarded.quiet);
     }
 }
@@ -234,11 +240,10 @@ static void on_timer(void *argument)
     pthread_mutex_unlock(&self->lock);
 }
 
-void pool_shut(struct pool *self)
+/* Under the lock. */
+static void close_line(struct pool *self)
 {
-    pthread_mutex_lock(&self->lock);
     self->guarded.closed = true;
-    struct slot *all = self->guarded.all;
     struct list *line = &self->guarded.line;
     for (struct list_node *node = list_first(line); node != NULL; node = list_after(line, node)) {
         struct waiting *waiting = CONTAINER_OF(node, struct waiting, node);
@@ -249,6 +254,17 @@ void pool_shut(struct pool *self)
     if (self->guarded.timer_runs) {
         nng_aio_abort(self->timer, NNG_ECANCELED);
     }
+}
+
+void pool_shut(struct pool *self, uint32_t drain_ms)
+{
+    uint64_t drain_ns = clock_now_ns() + drain_ms * CLOCK_NS_PER_MS;
+    pthread_mutex_lock(&self->lock);
+    close_line(self);
+    while (!is_quiet(self) && clock_now_ns() < drain_ns) {
+        monotonic_cond_wait(&self->guarded.quiet, &self->lock, drain_ns);
+    }
+    struct slot *all = self->guarded.all;
     pthread_mutex_unlock(&self->lock);
     for (struct slot *slot = all; slot != NULL; slot = slot->next) {
         slot_shut(slot);
@@ -258,8 +274,7 @@ void pool_shut(struct pool *self)
 void pool_deinit(struct pool *self)
 {
     pthread_mutex_lock(&self->lock);
-    while (self->guarded.n_lent > 0 || self->guarded.timer_runs ||
-           !list_is_empty(&self->guarded.line)) {
+    while (!is_quiet(self)) {
         pthread_cond_wait(&self->guarded.quiet, &self->lock);
     }
     pthread_mutex_unlock(&self->lock);

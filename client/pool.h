@@ -58,7 +58,7 @@ struct pool {
         bool timer_runs;
         uint64_t timer_ns; /* when it ends */
         bool closed;
-        pthread_cond_t quiet; /* closed, and nothing lent, waiting or running any more */
+        pthread_cond_t quiet; /* monotonic; closed, and nothing lent, waiting or running any more */
     } guarded;
 };
 
@@ -79,9 +79,10 @@ enum pool_result pool_acquire(struct pool *self, uint64_t deadline_ns, struct sl
 /* Gives a slot back: to the head of the line, or to the idle ones. */
 void pool_release(struct pool *self, struct slot *slot);
 
-/* First half of closing: nothing is lent any more, the line is given up, the slots are shut. Then
-   the socket is closed, which ends what runs. */
-void pool_shut(struct pool *self);
+/* First half of closing: nothing is lent any more, the line is given up, and calls that are on
+   their way get up to drain_ms to end by themselves. Then the slots are shut: the socket may be
+   closed, which ends what still runs. */
+void pool_shut(struct pool *self, uint32_t drain_ms);
 
 /* Second half: waits until every slot is back and every callback has returned, and frees. */
 void pool_deinit(struct pool *self);

@@ -33,12 +33,26 @@ void slot_deinit(struct slot *self)
     pthread_mutex_destroy(&self->lock);
 }
 
+/* Rounded up: a call that ends before its deadline has not had its time. */
 static nng_duration remaining_ms(uint64_t deadline_ns)
 {
     uint64_t now = clock_now_ns();
-    uint64_t left = deadline_ns > now ? (deadline_ns - now) / CLOCK_NS_PER_MS : 0;
+    uint64_t left_ns = deadline_ns > now ? deadline_ns - now : 0;
+    uint64_t left_ms = (left_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
     /* 0 would mean "do not wait at all" and a negative one "for ever". */
-    return left < 1 ? 1 : left > INT32_MAX ? INT32_MAX : (nng_duration)left;
+    return left_ms < 1 ? 1 : left_ms > INT32_MAX ? INT32_MAX : (nng_duration)left_ms;
+}
+
+/* What NNG says, except that once the slot is shut its connection is lost because we close it. */
+static int result_of(struct slot *self, nng_aio *aio)
+{
+    int error = nng_aio_result(aio);
+    if (error != 0) {
+        pthread_mutex_lock(&self->lock);
+        error = self->shut ? NNG_ECLOSED : error;
+        pthread_mutex_unlock(&self->lock);
+    }
+    return error;
 }
 
 /* Runs one of NNG's context functions unless the slot is shut. */
@@ -70,7 +84,7 @@ void slot_exchange(struct slot *self, nng_msg *request, uint64_t deadline_ns,
     nng_aio_set_msg(self->waited, request);
     if (enter(self, self->waited, nng_ctx_send)) {
         nng_aio_wait(self->waited);
-        outcome->error = nng_aio_result(self->waited);
+        outcome->error = result_of(self, self->waited);
     }
     if (outcome->error != 0) {
         nng_msg_free(request);
@@ -80,7 +94,7 @@ void slot_exchange(struct slot *self, nng_msg *request, uint64_t deadline_ns,
     outcome->error = NNG_ECLOSED;
     if (enter(self, self->waited, nng_ctx_recv)) {
         nng_aio_wait(self->waited);
-        outcome->error = nng_aio_result(self->waited);
+        outcome->error = result_of(self, self->waited);
     }
     if (outcome->error == 0) {
         outcome->reply = nng_aio_get_msg(self->waited);
@@ -105,7 +119,7 @@ int slot_start(struct slot *self, nng_msg *request, uint64_t deadline_ns)
 static void on_step(void *argument)
 {
     struct slot *self = argument;
-    struct outcome outcome = {.error = nng_aio_result(self->told), .sent = self->receiving};
+    struct outcome outcome = {.error = result_of(self, self->told), .sent = self->receiving};
     if (outcome.error == 0 && !self->receiving) {
         self->receiving = true;
         if (enter(self, self->told, nng_ctx_recv)) {

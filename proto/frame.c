@@ -189,7 +189,13 @@ uint8_t *frame_put_call(uint8_t *out, const struct frame_call *call)
     out = wire_put_length(out, REQUEST_CALLS, call_body_size(call, method_bytes));
     out = wire_put_bytes(out, CALL_METHOD, call->method, method_bytes);
     if (call->payload_bytes) {
-        out = wire_put_bytes(out, CALL_PAYLOAD, call->payload, call->payload_bytes);
+        out = wire_put_length(out, CALL_PAYLOAD, call->payload_bytes);
+        if (call->payload) {
+            memcpy(out, call->payload, call->payload_bytes);
+        } else {
+            protobuf_c_message_pack(call->request, out);
+        }
+        out += call->payload_bytes;
     }
     out = wire_put_number(out, CALL_TIMEOUT_MS, call->timeout_ms);
     return wire_put_number(out, CALL_SEQUENCE, call->sequence);

@@ -26,8 +26,9 @@ enum stated_code frame_unpack_request(const uint8_t *data, size_t length, size_t
 /* One call of a request frame, as the client encodes it. */
 struct frame_call {
     const char *method;     /* "package.Service/Method" */
-    const uint8_t *payload; /* packed request message */
-    size_t payload_bytes;
+    const uint8_t *payload; /* packed request message; NULL = `request` is packed in place */
+    size_t payload_bytes;   /* in either case */
+    const ProtobufCMessage *request; /* without payload */
     uint32_t timeout_ms;
     uint64_t sequence;
 };

@@ -177,6 +177,27 @@ static void test_payload_lengths(void **state)
     }
 }
 
+static void test_a_request_is_packed_in_place(void **state)
+{
+    (void)state;
+    Stated__V1__Order order = STATED__V1__ORDER__INIT; /* any message */
+    for (uint64_t ticket = 0; ticket < 2; ticket++) {
+        order.ticket = ticket;
+        uint8_t packed[16];
+        struct frame_call call = {.method = "a.B/C", .timeout_ms = 3, .sequence = 4};
+        call.payload_bytes = stated__v1__order__pack(&order, packed);
+        call.request = &order.base;
+        struct bytes in_place = {0};
+        add_call(&in_place, &call);
+        call.request = NULL;
+        call.payload = packed;
+        struct bytes copied = {0};
+        add_call(&copied, &call);
+        assert_int_equal(in_place.length, copied.length);
+        assert_memory_equal(in_place.data, copied.data, copied.length);
+    }
+}
+
 static void test_no_calls(void **state)
 {
     (void)state;
@@ -445,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_encoding_is_protobufs),
         cmocka_unit_test(test_header_may_be_empty),
         cmocka_unit_test(test_payload_lengths),
+        cmocka_unit_test(test_a_request_is_packed_in_place),
         cmocka_unit_test(test_no_calls),
         cmocka_unit_test(test_nothing_at_no_address),
         cmocka_unit_test(test_number_of_calls),
