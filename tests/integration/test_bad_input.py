@@ -81,16 +81,7 @@ CASES = [
 ]
 
 
-class BadInput(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = server.Server()
-        cls.server.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-
+class BadInput(server.ServedTestCase):
     def assert_unharmed(self, revision):
         """New connections are served on both transports, and nothing was written."""
         self.assertFalse(self.server.process.has_ended())

@@ -15,15 +15,6 @@ class Contract:
 
     transport = None
 
-    @classmethod
-    def setUpClass(cls):
-        cls.server = server.Server()
-        cls.server.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-
     def setUp(self):
         self.client = self.server.client(self.transport)
         self.addCleanup(self.client.close)
@@ -331,11 +322,11 @@ class Contract:
         self.assertGreaterEqual(status.connections, 1)
 
 
-class OverIpc(Contract, unittest.TestCase):
+class OverIpc(Contract, server.ServedTestCase):
     transport = "ipc"
 
 
-class OverTcp(Contract, unittest.TestCase):
+class OverTcp(Contract, server.ServedTestCase):
     transport = "tcp"
 
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import unittest
 
 import sp
 
@@ -168,3 +169,25 @@ class Server:
     def kill(self):
         self.process.signal(signal.SIGKILL)
         self.process.wait()
+
+
+class ServedTestCase(unittest.TestCase):
+    """Tests that share one server. One that ends it fails, and the next one gets another."""
+
+    server = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.server.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+
+    def tearDown(self):
+        process = self.server.process
+        if process.has_ended():
+            status, log = process.wait(), process.log()
+            self.server.start()
+            self.fail(f"the server ended with {status}:\n{log}")
