@@ -28,9 +28,9 @@ struct frame_call {
     const char *method;     /* "package.Service/Method" */
     const uint8_t *payload; /* packed request message; NULL = `request` is packed in place */
     size_t payload_bytes;   /* in either case */
-    const ProtobufCMessage *request; /* without payload */
     uint32_t timeout_ms;
     uint64_t sequence;
+    const ProtobufCMessage *request; /* without payload */
 };
 
 /* Bytes that frame_put_request_header / frame_put_call will write. client_id: 16 bytes, or NULL. */

@@ -100,10 +100,11 @@ static void build_frame(struct bytes *bytes)
 {
     bytes->length = 0;
     add_header(bytes, client_id, 41);
-    add_call(bytes, &(struct frame_call){"a.b.C/Write", (const uint8_t *)"pay\0load", 8, 250, 17});
-    add_call(bytes, &(struct frame_call){"a.b.C/Empty", NULL, 0, 0, 0});
     add_call(bytes,
-             &(struct frame_call){"a.b.C/Max", (const uint8_t *)"x", 1, UINT32_MAX, UINT64_MAX});
+             &(struct frame_call){"a.b.C/Write", (const uint8_t *)"pay\0load", 8, 250, 17, NULL});
+    add_call(bytes, &(struct frame_call){"a.b.C/Empty", NULL, 0, 0, 0, NULL});
+    add_call(bytes, &(struct frame_call){"a.b.C/Max", (const uint8_t *)"x", 1, UINT32_MAX,
+                                         UINT64_MAX, NULL});
 }
 
 static void test_round_trip(void **state)
@@ -153,7 +154,7 @@ static void test_header_may_be_empty(void **state)
     struct bytes bytes = {.length = 0};
     add_header(&bytes, NULL, 0);
     assert_int_equal(bytes.length, 0);
-    add_call(&bytes, &(struct frame_call){"m", NULL, 0, 0, 0});
+    add_call(&bytes, &(struct frame_call){"m", NULL, 0, 0, 0, NULL});
     Stated__V1__RequestFrame *frame = assert_accepted(&bytes);
     assert_int_equal(frame->client_id.len, 0);
     assert_int_equal(frame->acked_below, 0);
@@ -169,7 +170,7 @@ static void test_payload_lengths(void **state)
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         struct bytes bytes = {.length = 0};
         memset(payload, (int)i, lengths[i]);
-        add_call(&bytes, &(struct frame_call){"m", payload, lengths[i], 0, 0});
+        add_call(&bytes, &(struct frame_call){"m", payload, lengths[i], 0, 0, NULL});
         Stated__V1__RequestFrame *frame = assert_accepted(&bytes);
         assert_int_equal(frame->calls[0]->payload.len, lengths[i]);
         assert_memory_equal(frame->calls[0]->payload.data, payload, lengths[i]);
