@@ -15,39 +15,37 @@ struct internal_state {
     int64_t cents[ACCOUNTS];
 };
 
-static enum stated_code find_account(struct stated_call *call, uint32_t account, int64_t **cents)
+/* NULL when there is no such account; the call has failed with NOT_FOUND then. */
+static int64_t *find_account(struct stated_call *call, uint32_t account)
 {
     struct internal_state *state = stated_call_state(call);
-    if (account >= ACCOUNTS) {
-        return stated_call_fail(call, STATED_NOT_FOUND, "no account %u; there are 0 to %u", account,
-                                ACCOUNTS - 1);
+    if (account < ACCOUNTS) {
+        return &state->cents[account];
     }
-    *cents = &state->cents[account];
-    return STATED_OK;
+    stated_call_fail(call, STATED_NOT_FOUND, "no account %u; there are 0 to %u", account,
+                     ACCOUNTS - 1);
+    return NULL;
 }
 
 static enum stated_code balance(struct stated_call *call, const Ledger__V1__BalanceRequest *request,
                                 Ledger__V1__BalanceResponse *response)
 {
-    int64_t *cents;
-    enum stated_code code = find_account(call, request->account, &cents);
-    if (code == STATED_OK) {
-        response->cents = *cents;
+    const int64_t *cents = find_account(call, request->account);
+    if (cents == NULL) {
+        return STATED_NOT_FOUND;
     }
-    return code;
+    response->cents = *cents;
+    return STATED_OK;
 }
 
 static enum stated_code transfer(struct stated_call *call,
                                  const Ledger__V1__TransferRequest *request,
                                  Ledger__V1__TransferResponse *response)
 {
-    int64_t *from, *to;
-    enum stated_code code = find_account(call, request->from, &from);
-    if (code == STATED_OK) {
-        code = find_account(call, request->to, &to);
-    }
-    if (code != STATED_OK) {
-        return code;
+    int64_t *from = find_account(call, request->from);
+    int64_t *to = find_account(call, request->to);
+    if (from == NULL || to == NULL) {
+        return STATED_NOT_FOUND;
     }
     if (request->cents <= 0 || request->cents > *from) {
         return stated_call_fail(call, STATED_FAILED_PRECONDITION,
