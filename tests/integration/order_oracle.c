@@ -9,6 +9,7 @@
 #include "order/oracle.h"
 #include "order_load.h"
 #include "stated/v1/admin.stated-client.h"
+#include "stated/v1/state.stated-client.h"
 #include "stated/v1/state.pb-c.h"
 
 #include <inttypes.h>
