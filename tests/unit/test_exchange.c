@@ -8,6 +8,7 @@
 
 #include "stated/v1/state.pb-c.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,16 @@ static enum stated_code count_write(const void *handlers, struct stated_call *ca
                                              &out->previous, &out->n_previous);
 }
 
+/* Half changes the state and says so. */
+static enum stated_code tear_state(const void *handlers, struct stated_call *call,
+                                   const ProtobufCMessage *request, ProtobufCMessage *response)
+{
+    (void)handlers, (void)request, (void)response;
+    struct counter *counter = stated_call_state(call);
+    counter->writes += 1000;
+    return stated_call_torn(call, "lost count at %d", 1000);
+}
+
 static enum stated_code fail_silently(const void *handlers, struct stated_call *call,
                                       const ProtobufCMessage *request, ProtobufCMessage *response)
 {
@@ -98,6 +109,7 @@ static const struct stated_method methods[] = {
     {"test.Counter/Read", STATED_ACCESS_READ, READ_TYPES, read_value, admit_all},
     {"test.Counter/Write", STATED_ACCESS_WRITE, WRITE_TYPES, count_write, admit_all},
     {"test.Counter/Peek", STATED_ACCESS_NONE, READ_TYPES, read_value, admit_all},
+    {"test.Counter/Tear", STATED_ACCESS_WRITE, WRITE_TYPES, tear_state, admit_all},
     {"test.Counter/Mute", STATED_ACCESS_NONE, READ_TYPES, fail_silently, admit_all},
     {"test.Counter/Closed", STATED_ACCESS_READ, READ_TYPES, read_value, refuse_silently},
 };
@@ -319,6 +331,46 @@ static void test_a_write_with_too_large_a_reply_says_that_it_took_effect(void **
     stated__v1__reply_frame__free_unpacked(reply, NULL);
 }
 
+static void assert_poisoned_write(struct harness *self, uint64_t ticket)
+{
+    char named[40];
+    snprintf(named, sizeof(named), "by ticket %llu (test.Counter/Tear)",
+             (unsigned long long)ticket);
+    Stated__V1__WriteRequest write = STATED__V1__WRITE_REQUEST__INIT;
+    const struct frames_call call = write_call(&write);
+    Stated__V1__ReplyFrame *reply = frames_call(&self->frames, &call, 1);
+    assert_refused(reply->replies[0], STATED_FAILED_PRECONDITION, named);
+    stated__v1__reply_frame__free_unpacked(reply, NULL);
+}
+
+static void test_a_torn_state_executes_nothing_until_it_is_cleared(void **state)
+{
+    struct harness *self = *state;
+    Stated__V1__ReadRequest read = STATED__V1__READ_REQUEST__INIT;
+    Stated__V1__WriteRequest write = STATED__V1__WRITE_REQUEST__INIT;
+    const struct frames_call calls[] = {write_call(&write),
+                                        {"test.Counter/Tear", &write.base, 0, 0},
+                                        write_call(&write),
+                                        read_call("test.Counter/Read", &read)};
+    Stated__V1__ReplyFrame *reply = frames_call(&self->frames, calls, 4);
+    uint64_t torn = reply->replies[1]->order->ticket;
+    assert_null(reply->replies[0]->status);
+    assert_refused(reply->replies[1], STATED_INTERNAL, "lost count at 1000");
+    assert_refused(reply->replies[2], STATED_FAILED_PRECONDITION, "poisoned by ticket");
+    assert_refused(reply->replies[3], STATED_FAILED_PRECONDITION, "poisoned by ticket");
+    assert_int_equal(self->counter.writes, 1001);
+    stated__v1__reply_frame__free_unpacked(reply, NULL);
+
+    assert_poisoned_write(self, torn);
+    assert_int_equal(self->counter.writes, 1001);
+    assert_true(gate_clear_poison(self->gate));
+    const struct frames_call one = write_call(&write);
+    reply = frames_call(&self->frames, &one, 1);
+    assert_null(reply->replies[0]->status);
+    assert_int_equal(self->counter.writes, 1002);
+    stated__v1__reply_frame__free_unpacked(reply, NULL);
+}
+
 static void test_a_draining_gate_refuses_but_still_answers_none_methods(void **state)
 {
     struct harness *self = *state;
@@ -353,6 +405,7 @@ int main(void)
         CASE(test_a_failed_handler_fails_alone_and_keeps_its_ticket),
         CASE(test_a_read_too_large_for_the_frame_is_refused_and_the_rest_is_kept),
         CASE(test_a_write_with_too_large_a_reply_says_that_it_took_effect),
+        CASE(test_a_torn_state_executes_nothing_until_it_is_cleared),
         CASE(test_a_draining_gate_refuses_but_still_answers_none_methods),
         CASE(test_a_name_is_registered_once),
     };
