@@ -16,9 +16,9 @@ RUN_S = 1500
 
 
 class Order(unittest.TestCase):
-    def run_oracle(self, transport, *arguments):
+    def run_oracle(self, transport, *arguments, program=server.STATED):
         seed = int(os.environ.get("TEST_SEED", random.SystemRandom().getrandbits(31)))
-        with server.Server(*arguments) as running:
+        with server.Server(*arguments, program=program) as running:
             result = subprocess.run(
                 [str(server.BUILD / "tests" / "order_oracle"), running.endpoint(transport),
                  str(CLIENTS), str(CALLS), str(seed), str(running.directory / "calls.jsonl")],
@@ -34,6 +34,10 @@ class Order(unittest.TestCase):
 
     def test_without_a_disk_in_the_way(self):
         self.run_oracle("ipc", "--durability", "ephemeral")
+
+    def test_with_an_engine_that_completes_later_from_its_own_thread(self):
+        self.run_oracle("ipc", "--durability", "ephemeral",
+                        program=server.BUILD / "tests" / "stated-late")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ struct late_store {
     pthread_cond_t changed;
     struct {
         struct list runs;
-        uint64_t completed;
         bool stopping;
     } guarded;
 };
@@ -63,9 +62,6 @@ static void *work(void *argument)
             pthread_mutex_unlock(&self->mutex);
             struct store_run *run = CONTAINER_OF(node, struct store_run, node);
             carry_out(self, run);
-            pthread_mutex_lock(&self->mutex);
-            self->guarded.completed++;
-            pthread_mutex_unlock(&self->mutex);
             complete(run);
             pthread_mutex_lock(&self->mutex);
         } else if (self->guarded.stopping) {
@@ -157,13 +153,4 @@ struct store *late_store_new(struct store *inner)
         return NULL;
     }
     return &self->store;
-}
-
-uint64_t late_store_completed(struct store *store)
-{
-    struct late_store *self = CONTAINER_OF(store, struct late_store, store);
-    pthread_mutex_lock(&self->mutex);
-    uint64_t completed = self->guarded.completed;
-    pthread_mutex_unlock(&self->mutex);
-    return completed;
 }

@@ -4,13 +4,14 @@
 #ifndef STATED_TESTS_LATE_STORE_H
 #define STATED_TESTS_LATE_STORE_H
 
-#include "state/store.h"
+#include "engine/lmdb_store.h"
 
 /* A store that does its work through `inner`, which it closes with itself. NULL when memory or
    threads run out. */
 struct store *late_store_new(struct store *inner);
 
-/* Runs that were completed by the engine's thread so far. */
-uint64_t late_store_completed(struct store *store);
+/* lmdb_store_open, but of a late store. */
+enum stated_code late_lmdb_open(const struct lmdb_store_options *options, struct store **store,
+                                struct stated_status *status) STATED_MUST_USE;
 
 #endif

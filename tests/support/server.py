@@ -104,8 +104,9 @@ class Server:
     with Server() as server: ... server.client("tcp") ...
     """
 
-    def __init__(self, *arguments, directory=None):
+    def __init__(self, *arguments, directory=None, program=STATED):
         self.arguments = arguments
+        self.program = program
         self.own = None if directory else Directory()
         self.directory = pathlib.Path(directory) if directory else self.own.path
         self.data = self.directory / "data"
@@ -137,7 +138,7 @@ class Server:
                 self.process.end()
             self.process = Process(self.directory, [
                 "--listen", self.ipc, "--listen", self.tcp, "--data-dir", self.data,
-                *self.arguments])
+                *self.arguments], self.program)
             try:
                 self.process.wait_until(self.answers, "it answered")
                 return
