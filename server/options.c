@@ -25,6 +25,7 @@ enum option_key {
     KEY_DEFAULT_TIMEOUT,
     KEY_IDLE_TIMEOUT,
     KEY_SIZE_LIMIT,
+    KEY_INLINE_READS,
     KEY_LOG_LEVEL,
     KEY_LOG_FORMAT,
     N_KEYS,
@@ -67,6 +68,9 @@ static const struct option_kind kinds[N_KEYS] = {
                           "Default: 5m"},
     [KEY_SIZE_LIMIT] = {"size-limit", "BYTES", OPTION_BYTES, 1 << 20, UINT64_C(1) << 46, "16g",
                         "Largest data file; writes that would exceed it are refused. Default: 16g"},
+    [KEY_INLINE_READS] = {"inline-reads", "on|off", 0, 0, 0, "on",
+                          "Whether small reads that need not wait are executed by the thread that "
+                          "received them, or by a worker. Default: on"},
     [KEY_LOG_LEVEL] = {"log-level", "L", 0, 0, 0, "info",
                        "debug, info, warn or error. Default: info"},
     [KEY_LOG_FORMAT] = {"log-format", "F", 0, 0, 0, "text", "text or json. Default: text"},
@@ -308,6 +312,15 @@ static enum store_durability durability_of(struct settings *self)
     return STORE_SYNC;
 }
 
+static bool switch_of(struct settings *self, enum option_key key)
+{
+    const char *text = text_of(self, key);
+    if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0) {
+        complain(self, "%s is \"%s\"; it has to be on or off", self->values[key].source, text);
+    }
+    return strcmp(text, "on") == 0;
+}
+
 static void take_log(struct settings *self, struct options *options)
 {
     if (!log_level_parse(text_of(self, KEY_LOG_LEVEL), &options->log_level)) {
@@ -353,6 +366,7 @@ static void take_values(struct settings *self, struct options *options)
     options->server.default_timeout_ms = (uint32_t)number_of(self, KEY_DEFAULT_TIMEOUT);
     options->server.idle_timeout_ms = (uint32_t)number_of(self, KEY_IDLE_TIMEOUT);
     options->store.size_limit_bytes = number_of(self, KEY_SIZE_LIMIT);
+    options->server.inline_light_reads = switch_of(self, KEY_INLINE_READS);
     options->store.durability = durability_of(self);
     options->store.max_entries = 10000;
     take_log(self, options);

@@ -199,7 +199,7 @@ static enum stated_code open_gate(struct stated_server *self, struct stated_stat
         .max_party_calls = self->options.max_calls_per_connection,
         .max_run_calls = RUN_CALLS,
         .max_run_bytes = RUN_BYTES,
-        .inline_light_reads = true,
+        .inline_light_reads = self->options.inline_light_reads,
     };
     self->gate_ops = dispatch_gate_ops;
     self->gate_ops.recover = self->options.recover != NULL ? recover : NULL;

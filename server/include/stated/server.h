@@ -91,6 +91,9 @@ struct stated_server_options {
     uint32_t max_timeout_ms;     /* a call that asks for more gets INVALID_ARGUMENT */
     uint32_t idle_timeout_ms; /* a connection without a completed request for this long is closed */
     uint32_t drain_timeout_ms; /* how long stop waits for calls in flight */
+    /* A light read that may run at once is executed by the thread that received it, which saves two
+       context switches; else by a worker. */
+    bool inline_light_reads;
     /* The state is poisoned (stated_call_torn) and nothing executes: restore it. True when it is
        good again, which starts a new epoch. On a thread of the server; may block. NULL: an operator
        has to clear the poison. */
@@ -103,7 +106,7 @@ struct stated_server_options {
         .workers = 4, .max_queued_calls = 4096, .max_queued_bytes = 64u << 20,                     \
         .max_message_bytes = 1u << 20, .max_connections = 1024, .max_calls_per_frame = 1024,       \
         .max_calls_per_connection = 1024, .default_timeout_ms = 5000, .max_timeout_ms = 600000,    \
-        .idle_timeout_ms = 300000, .drain_timeout_ms = 10000                                       \
+        .idle_timeout_ms = 300000, .drain_timeout_ms = 10000, .inline_light_reads = true           \
     }
 
 /* Makes a server that does not listen yet; options are copied. On failure *server is NULL and
