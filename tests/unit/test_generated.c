@@ -213,7 +213,7 @@ static void test_call_passes_everything_on(void **state)
     struct stated_call_options options = STATED_CALL_OPTIONS_INIT;
     struct stated_status status;
     Farm__V1__CountRequest request = FARM__V1__COUNT_REQUEST__INIT;
-    Farm__V1__CountResponse canned = FARM__V1__COUNT_RESPONSE__INIT;
+    static Farm__V1__CountResponse canned = FARM__V1__COUNT_RESPONSE__INIT;
     Farm__V1__CountResponse *response = NULL;
     answer = &canned.base;
     assert_int_equal(farm_v1_barn_count(CLIENT, &options, &request, &response, &status), STATED_OK);
