@@ -71,9 +71,26 @@ json_to_records() {
             code = code * 16 + index("0123456789abcdef", tolower(substr(digits, i, 1))) - 1
         return code
     }
-    # Takes the member with this name off the front of the line.
-    function member(name,    text, at, escape) {
-        if (match(line, "^[{,] *\"" name "\": *\"") == 0) return "?"
+    function base64(text,    i, bits, n, bytes) {
+        for (i = 1; substr(text, i, 1) ~ /[^=]/; i++) {
+            bits = bits * 64 + index(alphabet, substr(text, i, 1)) - 1
+            n += 6
+            if (n >= 8) {
+                n -= 8
+                bytes = bytes sprintf("%c", int(bits / 2 ^ n))
+                bits %= 2 ^ n
+            }
+        }
+        return bytes
+    }
+    # Takes the member with this name off the front of the line: as text, or in base64.
+    function member(name) {
+        if (match(line, "^[{,] *\"" name "\": *\"")) return string()
+        if (match(line, "^[{,] *\"" name "_base64\": *\"")) return base64(string())
+        return "(no " name ")"
+    }
+    # Takes the string behind the match off the front of the line.
+    function string(    text, at, escape) {
         line = substr(line, RLENGTH + 1)
         text = ""
         while (match(line, /["\\]/) > 0 && substr(line, RSTART, 1) == "\\") {
@@ -91,6 +108,9 @@ json_to_records() {
         text = text substr(line, 1, RSTART - 1)
         line = substr(line, RSTART + 1)
         return text
+    }
+    BEGIN {
+        alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     }
     { line = $0; key = member("key"); printf "%s\037%s\036", key, member("value") }
     '
