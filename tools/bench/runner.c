@@ -209,26 +209,37 @@ static void lane_next(struct lane *lane)
     lane_end(lane);
 }
 
-static enum stated_code runner_allocate(struct runner *self, struct stated_status *status)
+static enum stated_code runner_allocate_lanes(struct runner *self, struct stated_status *status)
 {
     const struct bench_options *options = self->options;
-    self->capacity = options->calls + options->warmup;
     self->values = malloc((size_t)self->n_lanes * options->value_bytes + 1);
     self->lanes = calloc(self->n_lanes, sizeof *self->lanes);
     self->clients = calloc(options->connections, sizeof(struct stated_client *));
-    bool done = self->values != NULL && self->lanes != NULL && self->clients != NULL;
-    if (options->check) {
-        if (self->capacity > BENCH_MAX_CHECKED_CALLS) {
-            self->capacity = BENCH_MAX_CHECKED_CALLS;
-        }
-        self->result.calls = malloc((self->capacity + 1) * sizeof *self->result.calls);
-        self->steps = malloc(self->capacity * sizeof *self->steps);
-        done = done && self->result.calls != NULL && self->steps != NULL;
-    }
-    if (!done) {
+    if (self->values == NULL || self->lanes == NULL || self->clients == NULL) {
         return stated_status_set(status, STATED_RESOURCE_EXHAUSTED,
                                  "no memory for %u calls in flight of %u bytes",
                                  (unsigned)self->n_lanes, (unsigned)options->value_bytes);
+    }
+    return STATED_OK;
+}
+
+/* Room for one call more than are sent: the check adds what the keys hold at the end. */
+static enum stated_code runner_allocate_record(struct runner *self, struct stated_status *status)
+{
+    self->capacity = self->options->calls + self->options->warmup;
+    if (!self->options->check) {
+        return STATED_OK;
+    }
+    if (self->capacity > BENCH_MAX_CHECKED_CALLS) {
+        self->capacity = BENCH_MAX_CHECKED_CALLS;
+    }
+    self->result.calls = malloc((self->capacity + 1) * sizeof *self->result.calls);
+    self->steps = malloc(self->capacity * sizeof *self->steps);
+    if (self->result.calls == NULL || self->steps == NULL) {
+        return stated_status_set(status, STATED_RESOURCE_EXHAUSTED,
+                                 "no memory to keep %zu calls for the order check; ask for fewer "
+                                 "--calls, or for --no-check",
+                                 self->capacity);
     }
     return STATED_OK;
 }
@@ -272,7 +283,10 @@ enum stated_code runner_new(const struct bench_options *options, const struct ke
         return stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "no memory for the run");
     }
     workload_init(&self->workload, options->keys, options->read_percent, options->distribution);
-    enum stated_code code = runner_allocate(self, status);
+    enum stated_code code = runner_allocate_lanes(self, status);
+    if (code == STATED_OK) {
+        code = runner_allocate_record(self, status);
+    }
     if (code == STATED_OK) {
         code = runner_connect(self, status);
     }
