@@ -9,8 +9,8 @@
 #include "order/oracle.h"
 #include "order_load.h"
 #include "stated/v1/admin.stated-client.h"
-#include "stated/v1/state.stated-client.h"
 #include "stated/v1/state.pb-c.h"
+#include "stated/v1/state.stated-client.h"
 
 #include <inttypes.h>
 #include <pthread.h>
