@@ -1,0 +1,284 @@
+/* Who waits how long: one writer among many greedy readers, and a modest client beside a greedy
+   one.
+
+   usage: fairness NAME URL SECONDS
+
+   Prints one line of figures for the server at URL, a busy_server. Times are of the server's clock
+   (admission to grant) unless they say round trip. */
+#include "busy.stated-client.h"
+
+#include <stated/client.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { READERS = 63, READ_US = 200, WRITE_US = 20, GREEDY = 1000, SAMPLES_MAX = 1 << 20 };
+
+static atomic_bool stopping;
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* One answered call. */
+struct sample {
+    uint64_t ticket;
+    uint64_t changes; /* it saw */
+    uint64_t round_trip_ns;
+    uint32_t wait_us;
+    uint32_t queued_ahead;
+    bool is_write;
+};
+
+struct worker {
+    struct stated_client *client;
+    bool is_write;
+    uint32_t work_us;
+    struct sample *samples;
+    size_t n;
+    uint64_t errors;
+    pthread_t thread;
+};
+
+static struct stated_client *connect_to(const char *url)
+{
+    struct stated_client_options options = STATED_CLIENT_OPTIONS_INIT;
+    struct stated_status status;
+    struct stated_client *client;
+    options.endpoint = url;
+    options.timeout_ms = 60000;
+    options.max_calls = GREEDY;
+    if (stated_client_open(&options, &client, &status) != STATED_OK) {
+        fprintf(stderr, "fairness: %s\n", status.message);
+        exit(1);
+    }
+    return client;
+}
+
+static void call_once(struct worker *self)
+{
+    Busy__V1__BusyRequest request = BUSY__V1__BUSY_REQUEST__INIT;
+    Busy__V1__BusyResponse *response = NULL;
+    struct stated_status status;
+    request.work_us = self->work_us;
+    uint64_t start_ns = now_ns();
+    enum stated_code code =
+        self->is_write ? busy_v1_busy_change(self->client, NULL, &request, &response, &status)
+                       : busy_v1_busy_look(self->client, NULL, &request, &response, &status);
+    if (code != STATED_OK) {
+        self->errors++;
+        return;
+    }
+    if (self->n < SAMPLES_MAX) {
+        self->samples[self->n++] = (struct sample){.ticket = status.order.ticket,
+                                                   .changes = response->changes,
+                                                   .round_trip_ns = now_ns() - start_ns,
+                                                   .wait_us = status.order.wait_us,
+                                                   .queued_ahead = status.order.queued_ahead,
+                                                   .is_write = self->is_write};
+    }
+    busy__v1__busy_response__free_unpacked(response, NULL);
+}
+
+static void *call_until_stopped(void *argument)
+{
+    struct worker *self = argument;
+    while (!atomic_load(&stopping)) {
+        call_once(self);
+    }
+    return NULL;
+}
+
+static void start(struct worker *self, struct stated_client *client, bool is_write,
+                  uint32_t work_us)
+{
+    *self = (struct worker){.client = client, .is_write = is_write, .work_us = work_us};
+    self->samples = calloc(SAMPLES_MAX / (READERS + 1), sizeof(struct sample) * 4);
+    if (self->samples == NULL ||
+        pthread_create(&self->thread, NULL, call_until_stopped, self) != 0) {
+        perror("fairness");
+        exit(1);
+    }
+}
+
+static void run_for(unsigned seconds)
+{
+    struct timespec left = {.tv_sec = seconds};
+    nanosleep(&left, NULL);
+    atomic_store(&stopping, true);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts the values. */
+static uint64_t quantile(uint64_t *values, size_t n, double q)
+{
+    if (n == 0) {
+        return 0;
+    }
+    qsort(values, n, sizeof(values[0]), compare_u64);
+    size_t index = (size_t)(q * (double)n);
+    return values[index < n ? index : n - 1];
+}
+
+static int compare_tickets(const void *a, const void *b)
+{
+    return compare_u64(&((const struct sample *)a)->ticket, &((const struct sample *)b)->ticket);
+}
+
+/* Replies that do not fit the order of tickets: each must have seen exactly the writes before it.
+ */
+static size_t count_overtaken(struct sample *samples, size_t n)
+{
+    size_t overtaken = 0;
+    uint64_t changes = 0;
+    qsort(samples, n, sizeof(samples[0]), compare_tickets);
+    for (size_t i = 0; i < n; i++) {
+        changes += samples[i].is_write;
+        overtaken += samples[i].changes != changes;
+    }
+    return overtaken;
+}
+
+/* F1 and F2. Only a busy_server that has served nobody yet gives a count that starts at 0. */
+static void measure_writer(const char *name, const char *url, unsigned seconds)
+{
+    static struct worker workers[READERS + 1];
+    atomic_store(&stopping, false);
+    for (size_t i = 0; i <= READERS; i++) {
+        start(&workers[i], connect_to(url), i == READERS, i == READERS ? WRITE_US : READ_US);
+    }
+    run_for(seconds);
+    size_t n = 0;
+    uint64_t errors = 0;
+    for (size_t i = 0; i <= READERS; i++) {
+        pthread_join(workers[i].thread, NULL);
+        stated_client_close(workers[i].client);
+        n += workers[i].n;
+        errors += workers[i].errors;
+    }
+    const struct worker *writer = &workers[READERS];
+    struct sample *all = calloc(n + 1, sizeof(*all));
+    uint64_t *wait_us = calloc(writer->n + 1, sizeof(*wait_us));
+    uint64_t *queue_us = calloc(writer->n + 1, sizeof(*queue_us));
+    size_t used = 0;
+    for (size_t i = 0; i <= READERS; i++) {
+        for (size_t j = 0; j < workers[i].n; j++) {
+            all[used++] = workers[i].samples[j];
+        }
+        free(i == READERS ? NULL : workers[i].samples);
+    }
+    for (size_t i = 0; i < writer->n; i++) {
+        wait_us[i] = writer->samples[i].wait_us;
+        queue_us[i] = (uint64_t)writer->samples[i].queued_ahead * seconds * 1000000u / n;
+    }
+    printf("%-14s F1 %zu of %zu replies out of ticket order, %llu errors\n", name,
+           count_overtaken(all, n), n, (unsigned long long)errors);
+    printf(
+        "%-14s F2 writer: %zu writes beside %zu reads, wait p50 %llu us, p99 %llu us; work queued "
+        "ahead of it p99 %llu us\n",
+        name, writer->n, n - writer->n, (unsigned long long)quantile(wait_us, writer->n, 0.5),
+        (unsigned long long)quantile(wait_us, writer->n, 0.99),
+        (unsigned long long)quantile(queue_us, writer->n, 0.99));
+    free(workers[READERS].samples);
+    free(queue_us);
+    free(wait_us);
+    free(all);
+}
+
+/* A client that keeps GREEDY calls in flight over its one connection. */
+struct greedy {
+    struct stated_client *client;
+    atomic_uint in_flight;
+    atomic_uint_least64_t refused;
+    atomic_uint_least64_t served;
+};
+
+static void ask_again(struct greedy *self);
+
+static void greedy_answered(void *argument, const struct stated_status *status,
+                            Busy__V1__BusyResponse *response)
+{
+    struct greedy *self = argument;
+    atomic_fetch_add(status->code == STATED_OK ? &self->served : &self->refused, 1);
+    if (response != NULL) {
+        busy__v1__busy_response__free_unpacked(response, NULL);
+    }
+    if (atomic_load(&stopping)) {
+        atomic_fetch_sub(&self->in_flight, 1);
+    } else {
+        ask_again(self);
+    }
+}
+
+static void ask_again(struct greedy *self)
+{
+    Busy__V1__BusyRequest request = BUSY__V1__BUSY_REQUEST__INIT;
+    request.work_us = WRITE_US;
+    if (busy_v1_busy_look_async(self->client, NULL, &request, greedy_answered, self, NULL) !=
+        STATED_OK) {
+        atomic_fetch_sub(&self->in_flight, 1);
+    }
+}
+
+static uint64_t modest_p99_us(const char *url, unsigned seconds)
+{
+    static struct worker modest;
+    atomic_store(&stopping, false);
+    start(&modest, connect_to(url), false, WRITE_US);
+    run_for(seconds);
+    pthread_join(modest.thread, NULL);
+    stated_client_close(modest.client);
+    uint64_t *round_trips = calloc(modest.n + 1, sizeof(*round_trips));
+    for (size_t i = 0; i < modest.n; i++) {
+        round_trips[i] = modest.samples[i].round_trip_ns / 1000;
+    }
+    uint64_t p99 = quantile(round_trips, modest.n, 0.99);
+    free(round_trips);
+    free(modest.samples);
+    return p99;
+}
+
+/* F3. */
+static void measure_share(const char *name, const char *url, unsigned seconds)
+{
+    static struct greedy greedy;
+    uint64_t alone_us = modest_p99_us(url, seconds);
+    atomic_store(&stopping, false);
+    greedy.client = connect_to(url);
+    for (unsigned i = 0; i < GREEDY; i++) {
+        atomic_fetch_add(&greedy.in_flight, 1);
+        ask_again(&greedy);
+    }
+    uint64_t beside_us = modest_p99_us(url, seconds);
+    stated_client_close(greedy.client);
+    printf("%-14s F3 one in flight: round trip p99 %llu us alone, %llu us beside %d in flight: "
+           "ratio %.2f (greedy: %llu served, %llu refused)\n",
+           name, (unsigned long long)alone_us, (unsigned long long)beside_us, GREEDY,
+           (double)beside_us / (double)(alone_us == 0 ? 1 : alone_us),
+           (unsigned long long)atomic_load(&greedy.served),
+           (unsigned long long)atomic_load(&greedy.refused));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4) {
+        fprintf(stderr, "usage: fairness NAME URL SECONDS\n");
+        return 2;
+    }
+    unsigned seconds = (unsigned)strtoul(argv[3], NULL, 10);
+    measure_writer(argv[1], argv[2], seconds);
+    measure_share(argv[1], argv[2], seconds);
+    return 0;
+}
