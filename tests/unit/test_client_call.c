@@ -18,7 +18,8 @@
 struct scene {
     struct rep_double *server;
     struct stated_client *client;
-    void (*act)(struct scene *scene, const Stated__V1__Call *call, struct rep_answer *answer);
+    void (*_Atomic act)(struct scene *scene, const Stated__V1__Call *call,
+                        struct rep_answer *answer);
     atomic_uint timeout_ms; /* of the last call that came */
     atomic_bool released;
 };
