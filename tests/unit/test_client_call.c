@@ -28,7 +28,7 @@ static void handle(void *argument, const Stated__V1__RequestFrame *frame, struct
 {
     struct scene *scene = argument;
     atomic_store(&scene->timeout_ms, frame->n_calls == 1 ? frame->calls[0]->timeout_ms : 0);
-    scene->act(scene, frame->n_calls == 1 ? frame->calls[0] : NULL, answer);
+    atomic_load(&scene->act)(scene, frame->n_calls == 1 ? frame->calls[0] : NULL, answer);
 }
 
 static void open_scene(struct scene *scene,
@@ -243,7 +243,7 @@ static void test_a_lost_connection_harms_no_later_call(void **state)
     struct scene scene;
     open_scene(&scene, act_hang_up);
     assert_outcome(&scene, &read_method, 0, STATED_UNAVAILABLE, "lost");
-    scene.act = act_echo;
+    atomic_store(&scene.act, act_echo);
     assert_outcome(&scene, &read_method, 0, STATED_OK, "");
     close_scene(&scene);
 }
