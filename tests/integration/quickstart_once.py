@@ -138,17 +138,52 @@ class Quickstart(unittest.TestCase):
         done = self.run_it("--once", STATED_QUICKSTART_BEFORE_CHECK=kill)
         self.assert_fails(done, "the export failed")
 
+    def run_with(self, name, script):
+        """Runs it with one of the programs replaced by a script."""
+        with tempfile.TemporaryDirectory(prefix="stated-test-") as programs:
+            for other in ("stated", "statectl", "stated-bench"):
+                pathlib.Path(programs, other).symlink_to(BUILD / "bin" / other)
+            replaced = pathlib.Path(programs, name)
+            replaced.unlink()
+            replaced.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
+            replaced.chmod(0o755)
+            return self.run_it("--once", "--programs", programs)
+
     def test_server_that_does_not_start(self):
-        programs = self.temporary / "programs"
-        programs.mkdir()
-        for name in ("stated", "statectl", "stated-bench"):
-            (programs / name).symlink_to(BUILD / "bin" / name)
-        (programs / "stated").unlink()
-        (programs / "stated").write_text("#!/bin/sh\necho no luck today >&2\nexit 3\n")
-        (programs / "stated").chmod(0o755)
-        done = self.run_it("--once", "--programs", str(programs))
-        shutil.rmtree(programs)
+        done = self.run_with("stated", "echo no luck today >&2; exit 3")
         self.assert_fails(done, "the server did not start", "no luck today")
+
+    def test_control_broken_order(self):
+        done = self.run_with("stated-bench", """cat <<'END'
+{
+  "order_message": "key \\"a\\", ticket 7",
+  "order_ok": false
+}
+END
+exit 1""")
+        self.assert_fails(done, 'the order of replies was broken: key \\"a\\", ticket 7')
+
+    def test_control_failed_calls(self):
+        done = self.run_with("stated-bench", """cat <<'END'
+{
+  "errors": 3,
+  "first_error": "no"
+}
+END""")
+        self.assert_fails(done, "3 calls failed; the first: no")
+
+    def test_control_failing_import(self):
+        done = self.run_with("statectl", f"""case "$*" in
+*import*) echo bad luck >&2; exit 67 ;;
+esac
+exec {STATECTL} "$@" """)
+        self.assert_fails(done, "the import failed", "bad luck")
+
+    def test_control_unclean_stop(self):
+        done = self.run_with("stated", f"""trap 'kill $server; wait $server; exit 9' TERM
+{BUILD}/bin/stated "$@" & server=$!
+wait $server""")
+        self.assert_fails(done, "the server ended with status 9 after SIGTERM")
 
     def test_port_and_directory_in_use(self):
         taken = self.temporary / f"stated-quickstart-{os.getuid()}-1"
