@@ -19,18 +19,30 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void work(uint32_t work_us)
+static void work(const Busy__V1__BusyRequest *request)
 {
-    uint64_t end_ns = now_ns() + work_us * UINT64_C(1000);
+    uint64_t end_ns = now_ns() + request->work_us * UINT64_C(1000);
     while (now_ns() < end_ns) {
     }
+    struct timespec left = {.tv_sec = request->wait_us / 1000000,
+                            .tv_nsec = request->wait_us % 1000000 * 1000L};
+    if (request->wait_us > 0) {
+        nanosleep(&left, NULL);
+    }
+}
+
+static enum stated_code echo(struct stated_call *call, const Busy__V1__BusyRequest *request,
+                             Busy__V1__BusyResponse *response)
+{
+    (void)call, (void)request, (void)response;
+    return STATED_OK;
 }
 
 static enum stated_code look(struct stated_call *call, const Busy__V1__BusyRequest *request,
                              Busy__V1__BusyResponse *response)
 {
     (void)call;
-    work(request->work_us);
+    work(request);
     response->changes = atomic_load(&changes);
     return STATED_OK;
 }
@@ -39,7 +51,7 @@ static enum stated_code change(struct stated_call *call, const Busy__V1__BusyReq
                                Busy__V1__BusyResponse *response)
 {
     (void)call;
-    work(request->work_us);
+    work(request);
     response->changes = atomic_fetch_add(&changes, 1) + 1;
     return STATED_OK;
 }
@@ -49,12 +61,12 @@ static enum stated_code admit_look(struct stated_call *call, const Busy__V1__Bus
                                    struct stated_admission *admission)
 {
     (void)call;
-    admission->light = request->work_us == 0;
+    admission->light = request->work_us == 0 && request->wait_us == 0;
     return STATED_OK;
 }
 
 static const struct busy_v1_busy_handlers handlers = {
-    .look = look, .admit_look = admit_look, .change = change};
+    .echo = echo, .look = look, .admit_look = admit_look, .change = change};
 
 int main(int argc, char **argv)
 {
