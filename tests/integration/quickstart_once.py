@@ -161,7 +161,7 @@ class Quickstart(unittest.TestCase):
 }
 END
 exit 1""")
-        self.assert_fails(done, 'the order of replies was broken: key \\"a\\", ticket 7')
+        self.assert_fails(done, 'the order of replies was broken: key "a", ticket 7')
 
     def test_control_failed_calls(self):
         done = self.run_with("stated-bench", """cat <<'END'
