@@ -91,11 +91,14 @@ class Process:
         raise AssertionError(f"no VmRSS for {self.pid}")
 
     def end(self):
-        """Whatever happened: not there any more after this."""
+        """Whatever happened: not there any more after this. Fails for what a sanitizer found."""
         if self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait()
         os.close(self.pidfd)
+        log = self.log()
+        if "Sanitizer" in log or "runtime error:" in log:
+            raise AssertionError(log)
 
 
 class Server:
