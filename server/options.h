@@ -27,6 +27,7 @@ struct options {
    start. */
 bool options_read(struct options *self, int argc, char **argv) STATED_MUST_USE;
 
+/* Frees what options_read allocated. */
 void options_deinit(struct options *self);
 
 #endif

@@ -27,6 +27,7 @@ struct frames_call {
     uint64_t sequence;
 };
 
+/* In place, on a dispatch that outlives it; nothing may be under way at deinit. */
 void frames_init(struct frames *self, struct dispatch *dispatch);
 void frames_deinit(struct frames *self);
 

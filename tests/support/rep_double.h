@@ -37,6 +37,7 @@ struct rep_double *rep_double_start_at(const char *url, rep_handler handler, voi
 /* A URL in a new temporary directory where nobody listens yet. Valid until the next call. */
 const char *rep_double_new_url(void);
 
+/* Where it listens. Valid as long as it runs. */
 const char *rep_double_url(const struct rep_double *self);
 
 /* Closes every connection and the listener, frees. */

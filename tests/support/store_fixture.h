@@ -19,6 +19,7 @@ void fixture_init(struct store_fixture *self);
 void fixture_open(struct store_fixture *self);
 enum stated_code fixture_try_open(struct store_fixture *self, struct stated_status *status);
 
+/* Closes the store; the directory stays. */
 void fixture_close(struct store_fixture *self);
 
 /* Closes what is open and removes the directory with all that is in it. */

@@ -43,12 +43,14 @@ struct lane {
 void lane_init(struct lane *self, struct runner *runner, struct stated_client *client,
                const struct keyspace *keyspace, char *value, size_t value_bytes);
 
-/* Fills the request for `asked` and sends it; the callbacks are told its outcome with the lane as
-   argument. What starting the call says. */
+/* Told the outcome of a call, with the lane as argument, on a thread of the client library. */
 typedef void (*lane_read_done)(void *lane, const struct stated_status *status,
                                Stated__V1__ReadResponse *response);
 typedef void (*lane_write_done)(void *lane, const struct stated_status *status,
                                 Stated__V1__WriteResponse *response);
+
+/* Fills the request for `asked` and sends it; one of the callbacks is told its outcome. What
+   starting the call says; anything but OK: no callback will come. Does not block. */
 enum stated_code lane_send(struct lane *self, lane_read_done read_done, lane_write_done write_done,
                            struct stated_status *status) STATED_MUST_USE;
 
