@@ -314,6 +314,20 @@ class Plugin(unittest.TestCase):
         response = self.respond(plugin_pb2.CodeGeneratorRequest())
         self.assertEqual((len(response.file), response.HasField("error")), (0, False))
 
+    def test_large_request(self):
+        request = self.request()
+        for number in range(20000):
+            request.proto_file[0].message_type.add(name=f"Message{number}")
+        self.assertGreater(request.ByteSize(), 256 << 10)
+        self.assertEqual(len(self.respond(request).file), 4)
+
+    def test_standard_output_is_full(self):
+        with open("/dev/full", "wb") as full:
+            result = subprocess.run([str(PLUGIN)], input=self.request().SerializeToString(),
+                                    stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"protoc-gen-stated: standard output: No space left on device", result.stderr)
+
     def test_standard_input_is_no_request(self):
         result = self.run_plugin(b"service S {}\n")
         self.assertEqual(result.returncode, 1)
