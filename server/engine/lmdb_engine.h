@@ -6,6 +6,7 @@
 #ifndef STATED_ENGINE_LMDB_ENGINE_H
 #define STATED_ENGINE_LMDB_ENGINE_H
 
+#include "engine/lmdb_changes.h"
 #include "engine/lmdb_flusher.h"
 #include "engine/lmdb_record.h"
 #include "engine/lmdb_space.h"
@@ -24,33 +25,68 @@ enum { LMDB_FORMAT_VERSION = 1 };
 
 struct lmdb_store;
 
+struct lmdb_tables {
+    MDB_dbi state;   /* key -> record (lmdb_record.h) */
+    MDB_dbi changes; /* revision -> events (lmdb_changes.h) */
+    MDB_dbi calls;   /* client and sequence -> answer (lmdb_calls.h) */
+    MDB_dbi meta;    /* whose file this is, and struct lmdb_totals (lmdb_meta.c) */
+};
+
+/* Figures that every commit writes. */
+struct lmdb_totals {
+    uint64_t revision;
+    uint64_t change_bytes; /* keys and parts of the change log */
+    uint64_t answers;      /* stored ones */
+    uint64_t answer_bytes;
+    uint64_t clients;   /* that have stored answers */
+    uint64_t forgotten; /* clients of which only the floor is kept */
+    uint64_t stamp;     /* newest place in the order of use */
+};
+
+/* What is kept at most. */
+struct lmdb_limits {
+    uint32_t max_entries; /* of a reply */
+    uint64_t max_changes; /* revisions in the change log */
+    uint64_t max_change_bytes;
+    uint64_t max_clients;
+    uint64_t max_client_answers;
+    uint64_t max_answer_bytes;
+    uint64_t max_forgotten;
+};
+
 struct lmdb_run {
     struct lmdb_store *store;
     enum store_mode mode;
-    MDB_txn *txn;           /* NULL: not open */
-    MDB_cursor *cursor;     /* over `state`; NULL until the first scan */
-    bool cursor_is_old;     /* a SHARED run's cursor is of an earlier transaction: renew it first */
-    uint64_t revision;      /* of the state that the run sees */
-    int trouble;            /* 0, or the code that broke the transaction */
-    bool committing;        /* trouble came from the commit itself */
-    bool grows;             /* an operation may have added to the state */
-    size_t put_bytes;       /* keys and values put so far */
-    uint64_t pages_before;  /* live pages when the transaction began */
-    struct store_op *first; /* EXCLUSIVE: its operations in order */
-    struct store_op *last;
+    MDB_txn *txn;       /* NULL: not open */
+    MDB_cursor *cursor; /* over `state`; NULL until the first scan */
+    bool cursor_is_old; /* a SHARED run's cursor is of an earlier transaction: renew it first */
+    uint64_t revision;  /* of the state that the run sees */
+    int trouble;        /* 0, or the code that broke the transaction */
     struct lmdb_run *next_idle;
+
+    /* The rest is of the EXCLUSIVE run. */
+    struct store_op *first; /* its operations in order */
+    struct store_op *last;
+    struct lmdb_totals totals;         /* as they will be, but for the revision */
+    struct lmdb_change_writer changes; /* of the write in hand */
+    uint64_t oldest_revision;          /* of the change log */
+    uint64_t pages_before;             /* live pages when the transaction began */
+    size_t put_bytes;                  /* keys and values put so far */
+    bool has_changes;                  /* there is something to commit */
+    bool grows;                        /* an operation may have added to the state */
+    bool drops_log;                    /* no room to log the write: the log begins anew behind it */
+    bool committing;                   /* trouble came from the commit itself */
 };
 
 struct lmdb_store {
     struct store store; /* first: what the layers above see */
     MDB_env *env;
-    MDB_dbi state_table;
-    MDB_dbi meta_table;
+    struct lmdb_tables tables;
+    struct lmdb_limits limits;
     int lock_fd;
     char *directory;
     char *data_path;
     enum store_durability durability;
-    uint32_t max_entries;
     struct lmdb_space space;     /* of the thread that has the EXCLUSIVE run */
     struct lmdb_flusher flusher; /* relaxed mode only */
     struct lmdb_run exclusive;
@@ -63,7 +99,13 @@ struct lmdb_store {
             transaction; /* LMDB's number of the newest commit; 0 while it changes */
         atomic_uint_fast64_t revision;
         atomic_uint_fast64_t keys;
+        atomic_uint_fast64_t oldest_revision; /* of the change log */
     } newest;
+    struct lmdb_totals totals; /* of the newest commit; of the thread that has the EXCLUSIVE run */
+    struct {
+        store_committed call; /* NULL: nobody wants to know */
+        void *argument;
+    } committed;
     struct {
         pthread_mutex_t mutex;
         atomic_bool set; /* the text is final */
@@ -75,6 +117,8 @@ struct lmdb_store {
 struct store_run *lmdb_run_begin(struct store *store, enum store_mode mode);
 void lmdb_run_apply(struct store_run *store_run, struct store_op *op);
 enum store_progress lmdb_run_commit(struct store_run *store_run, store_done done, void *argument);
+/* Gives op the outcome that LMDB's code means, outside an EXCLUSIVE run. */
+void lmdb_run_refuse(struct lmdb_run *run, struct store_op *op, int code);
 /* Frees the idle SHARED runs. Nothing may be open. */
 void lmdb_run_free_idle(struct lmdb_store *self);
 
@@ -93,11 +137,12 @@ int lmdb_meta_create(MDB_env *env) STATED_MUST_USE;
 enum stated_code lmdb_meta_open(struct lmdb_store *self,
                                 struct stated_status *status) STATED_MUST_USE;
 
-/* Writes the revision into the EXCLUSIVE run's transaction. LMDB's code. */
-int lmdb_meta_put_revision(struct lmdb_run *run) STATED_MUST_USE;
+/* Writes the EXCLUSIVE run's totals and revision into its transaction. LMDB's code. */
+int lmdb_meta_put_totals(struct lmdb_run *run) STATED_MUST_USE;
 
-/* The revision that the run's transaction sees. LMDB's code, or LMDB_RECORD_DAMAGED. */
-int lmdb_meta_get_revision(struct lmdb_run *run, uint64_t *revision) STATED_MUST_USE;
+/* The totals that a transaction sees. LMDB's code, or LMDB_RECORD_DAMAGED. */
+int lmdb_meta_get_totals(MDB_txn *txn, MDB_dbi meta_table,
+                         struct lmdb_totals *totals) STATED_MUST_USE;
 
 /* lmdb_trouble.c */
 

@@ -1,22 +1,32 @@
 /* The `meta` table: whose file this is, its format, and where the state stands.
 
-   `format` is our name and the version. `revision` is the revision, the LMDB transaction that wrote
-   it, and a checksum. Every commit writes it: so a header that LMDB chose wrongly, or that was
-   altered, does not go with the tree it leads to. */
+   `format` is our name and the version. `totals` is the LMDB transaction that wrote it, struct
+   lmdb_totals, and a checksum. Every commit writes it: so a header that LMDB chose wrongly, or that
+   was altered, does not go with the tree it leads to. */
 #include "engine/lmdb_engine.h"
 
-#include "engine/little_endian.h"
+#include "engine/numbers.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
 static const char format_key[] = "format";
-static const char revision_key[] = "revision";
+static const char totals_key[] = "totals";
 static const char signature[8] = {'s', 't', 'a', 't', 'e', 'd', '\r', '\n'};
 
 enum {
     FORMAT_BYTES = 16,
-    REVISION_BYTES = 24,
+    TRANSACTION_AT = 0,
+    REVISION_AT = 8,
+    CHANGE_BYTES_AT = 16,
+    ANSWERS_AT = 24,
+    ANSWER_BYTES_AT = 32,
+    CLIENTS_AT = 40,
+    FORGOTTEN_AT = 48,
+    STAMP_AT = 56,
+    CHECKSUM_AT = 64,
+    TOTALS_BYTES = 72,
 };
 
 static MDB_val text_val(const char *text)
@@ -28,13 +38,19 @@ static MDB_val text_val(const char *text)
     return (MDB_val){.mv_size = strlen(text), .mv_data = pointer.data};
 }
 
-static int put_revision(MDB_txn *txn, MDB_dbi meta_table, uint64_t revision)
+static int put_totals(MDB_txn *txn, MDB_dbi meta_table, const struct lmdb_totals *totals)
 {
-    uint8_t bytes[REVISION_BYTES];
-    put_u64(bytes, revision);
-    put_u64(bytes + 8, mdb_txn_id(txn));
-    put_u64(bytes + 16, XXH64(bytes, 16, 0));
-    MDB_val key = text_val(revision_key);
+    uint8_t bytes[TOTALS_BYTES];
+    put_u64(bytes + TRANSACTION_AT, mdb_txn_id(txn));
+    put_u64(bytes + REVISION_AT, totals->revision);
+    put_u64(bytes + CHANGE_BYTES_AT, totals->change_bytes);
+    put_u64(bytes + ANSWERS_AT, totals->answers);
+    put_u64(bytes + ANSWER_BYTES_AT, totals->answer_bytes);
+    put_u64(bytes + CLIENTS_AT, totals->clients);
+    put_u64(bytes + FORGOTTEN_AT, totals->forgotten);
+    put_u64(bytes + STAMP_AT, totals->stamp);
+    put_u64(bytes + CHECKSUM_AT, XXH64(bytes, CHECKSUM_AT, 0));
+    MDB_val key = text_val(totals_key);
     MDB_val value = {.mv_size = sizeof(bytes), .mv_data = bytes};
     return mdb_put(txn, meta_table, &key, &value, 0);
 }
@@ -49,6 +65,23 @@ static int put_format(MDB_txn *txn, MDB_dbi meta_table)
     return mdb_put(txn, meta_table, &key, &value, 0);
 }
 
+static const char *const table_names[] = {"state", "changes", "calls", "meta"};
+enum { N_TABLES = sizeof(table_names) / sizeof(table_names[0]) };
+
+static int make_tables(MDB_txn *txn)
+{
+    static const struct lmdb_totals nothing;
+    MDB_dbi table = 0; /* ends as `meta` */
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < N_TABLES; i++) {
+        rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &table);
+    }
+    if (rc == 0) {
+        rc = put_format(txn, table);
+    }
+    return rc == 0 ? put_totals(txn, table, &nothing) : rc;
+}
+
 int lmdb_meta_create(MDB_env *env)
 {
     MDB_txn *txn;
@@ -56,17 +89,7 @@ int lmdb_meta_create(MDB_env *env)
     if (rc != 0) {
         return rc;
     }
-    MDB_dbi table;
-    rc = mdb_dbi_open(txn, "state", MDB_CREATE, &table);
-    if (rc == 0) {
-        rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &table);
-    }
-    if (rc == 0) {
-        rc = put_format(txn, table);
-    }
-    if (rc == 0) {
-        rc = put_revision(txn, table, 0);
-    }
+    rc = make_tables(txn);
     if (rc == 0) {
         return mdb_txn_commit(txn);
     }
@@ -88,7 +111,7 @@ static enum stated_code check_format(const struct lmdb_store *self, MDB_txn *txn
 {
     MDB_val key = text_val(format_key);
     MDB_val value;
-    int rc = mdb_get(txn, self->meta_table, &key, &value);
+    int rc = mdb_get(txn, self->tables.meta, &key, &value);
     if (rc != 0 || value.mv_size < FORMAT_BYTES ||
         memcmp(value.mv_data, signature, sizeof(signature)) != 0) {
         return refuse_foreign(self, status, "no format entry");
@@ -104,62 +127,89 @@ static enum stated_code check_format(const struct lmdb_store *self, MDB_txn *txn
         self->data_path, (unsigned long long)version, LMDB_FORMAT_VERSION);
 }
 
-static int get_revision(MDB_txn *txn, MDB_dbi meta_table, uint64_t *revision)
+int lmdb_meta_get_totals(MDB_txn *txn, MDB_dbi meta_table, struct lmdb_totals *totals)
 {
-    MDB_val key = text_val(revision_key);
+    MDB_val key = text_val(totals_key);
     MDB_val value;
     int rc = mdb_get(txn, meta_table, &key, &value);
-    if (rc != 0 && rc != MDB_NOTFOUND) {
-        return rc;
+    if (rc != 0) {
+        return rc == MDB_NOTFOUND ? LMDB_RECORD_DAMAGED : rc;
     }
     const uint8_t *bytes = value.mv_data;
-    if (rc == MDB_NOTFOUND || value.mv_size != REVISION_BYTES ||
-        get_u64(bytes + 16) != XXH64(bytes, 16, 0)) {
+    if (value.mv_size != TOTALS_BYTES ||
+        get_u64(bytes + CHECKSUM_AT) != XXH64(bytes, CHECKSUM_AT, 0)) {
         return LMDB_RECORD_DAMAGED;
     }
-    *revision = get_u64(bytes);
-    return get_u64(bytes + 8) == mdb_txn_id(txn) ? 0 : LMDB_RECORD_DAMAGED;
+    *totals = (struct lmdb_totals){
+        .revision = get_u64(bytes + REVISION_AT),
+        .change_bytes = get_u64(bytes + CHANGE_BYTES_AT),
+        .answers = get_u64(bytes + ANSWERS_AT),
+        .answer_bytes = get_u64(bytes + ANSWER_BYTES_AT),
+        .clients = get_u64(bytes + CLIENTS_AT),
+        .forgotten = get_u64(bytes + FORGOTTEN_AT),
+        .stamp = get_u64(bytes + STAMP_AT),
+    };
+    return get_u64(bytes + TRANSACTION_AT) == mdb_txn_id(txn) ? 0 : LMDB_RECORD_DAMAGED;
 }
 
-int lmdb_meta_get_revision(struct lmdb_run *run, uint64_t *revision)
+int lmdb_meta_put_totals(struct lmdb_run *run)
 {
-    return get_revision(run->txn, run->store->meta_table, revision);
-}
-
-int lmdb_meta_put_revision(struct lmdb_run *run)
-{
-    return put_revision(run->txn, run->store->meta_table, run->revision);
+    run->totals.revision = run->revision;
+    return put_totals(run->txn, run->store->tables.meta, &run->totals);
 }
 
 static enum stated_code open_tables(struct lmdb_store *self, MDB_txn *txn,
                                     struct stated_status *status)
 {
-    if (mdb_dbi_open(txn, "meta", 0, &self->meta_table) != 0) {
+    MDB_dbi *const tables[N_TABLES] = {&self->tables.state, &self->tables.changes,
+                                       &self->tables.calls, &self->tables.meta};
+    if (mdb_dbi_open(txn, "meta", 0, &self->tables.meta) != 0) {
         return refuse_foreign(self, status, "no meta table");
     }
     enum stated_code code = check_format(self, txn, status);
-    if (code != STATED_OK) {
-        return code;
+    for (size_t i = 0; code == STATED_OK && i < N_TABLES; i++) {
+        if (mdb_dbi_open(txn, table_names[i], 0, tables[i]) != 0) {
+            char finding[32];
+            snprintf(finding, sizeof(finding), "no %s table", table_names[i]);
+            code = refuse_foreign(self, status, finding);
+        }
     }
-    if (mdb_dbi_open(txn, "state", 0, &self->state_table) != 0) {
-        return refuse_foreign(self, status, "no state table");
-    }
-    uint64_t revision;
+    return code;
+}
+
+static int read_figures(struct lmdb_store *self, MDB_txn *txn)
+{
+    struct lmdb_run look = {.store = self, .txn = txn};
     MDB_stat stat;
-    int rc = get_revision(txn, self->meta_table, &revision);
+    uint64_t oldest = 0;
+    int rc = lmdb_meta_get_totals(txn, self->tables.meta, &self->totals);
     if (rc == 0) {
-        rc = mdb_stat(txn, self->state_table, &stat);
+        rc = mdb_stat(txn, self->tables.state, &stat);
     }
-    if (rc != 0) {
-        return stated_status_set(status, STATED_DATA_LOSS,
+    if (rc == 0) {
+        look.revision = self->totals.revision;
+        rc = lmdb_changes_oldest(&look, &oldest);
+    }
+    if (rc == 0) {
+        self->newest.transaction = mdb_txn_id(txn);
+        self->newest.revision = self->totals.revision;
+        self->newest.keys = stat.ms_entries;
+        self->newest.oldest_revision = oldest;
+    }
+    return rc;
+}
+
+static enum stated_code open_and_read(struct lmdb_store *self, MDB_txn *txn,
+                                      struct stated_status *status)
+{
+    enum stated_code code = open_tables(self, txn, status);
+    if (code == STATED_OK && read_figures(self, txn) != 0) {
+        code = stated_status_set(status, STATED_DATA_LOSS,
                                  "%s is damaged: its header does not go with its contents; restore "
                                  "a snapshot",
                                  self->data_path);
     }
-    self->newest.transaction = mdb_txn_id(txn);
-    self->newest.revision = revision;
-    self->newest.keys = stat.ms_entries;
-    return STATED_OK;
+    return code;
 }
 
 enum stated_code lmdb_meta_open(struct lmdb_store *self, struct stated_status *status)
@@ -170,7 +220,7 @@ enum stated_code lmdb_meta_open(struct lmdb_store *self, struct stated_status *s
         return stated_status_set(status, STATED_UNAVAILABLE, "%s: %s", self->data_path,
                                  mdb_strerror(rc));
     }
-    enum stated_code code = open_tables(self, txn, status);
+    enum stated_code code = open_and_read(self, txn, status);
     if (code != STATED_OK) {
         mdb_txn_abort(txn);
         return code;

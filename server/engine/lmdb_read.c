@@ -97,7 +97,7 @@ static int count_span(struct reading *self, const struct key_span *span)
     bool is_everything = span->start.len == 0 && span->kind != KEY_SPAN_BEFORE;
     if (is_everything && self->request->after.len == 0) {
         MDB_stat stat;
-        int rc = mdb_stat(self->run->txn, self->run->store->state_table, &stat);
+        int rc = mdb_stat(self->run->txn, self->run->store->tables.state, &stat);
         self->count += rc == 0 ? stat.ms_entries : 0;
         return rc;
     }
@@ -123,8 +123,8 @@ int lmdb_read(struct lmdb_run *run, struct store_op *op)
 {
     const Stated__V1__ReadRequest *request = op->read;
     struct reading self = {.run = run, .op = op, .request = request};
-    bool is_limited = request->limit != 0 && request->limit < run->store->max_entries;
-    self.limit = is_limited ? request->limit : run->store->max_entries;
+    bool is_limited = request->limit != 0 && request->limit < run->store->limits.max_entries;
+    self.limit = is_limited ? request->limit : run->store->limits.max_entries;
     entry_list_init(&self.list, op->arena, op->max_response_bytes);
     for (size_t i = 0; !self.is_over && i < request->n_select; i++) {
         int rc = read_selector(&self, request->select[i]);

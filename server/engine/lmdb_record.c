@@ -1,6 +1,6 @@
 #include "engine/lmdb_record.h"
 
-#include "engine/little_endian.h"
+#include "engine/numbers.h"
 
 #include <string.h>
 #include <xxhash.h>

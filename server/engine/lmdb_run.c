@@ -24,7 +24,10 @@ static int find_revision(struct lmdb_run *run)
     if (before == wanted && self->newest.transaction == wanted) {
         return 0;
     }
-    return lmdb_meta_get_revision(run, &run->revision);
+    struct lmdb_totals totals = {0};
+    int rc = lmdb_meta_get_totals(run->txn, self->tables.meta, &totals);
+    run->revision = totals.revision;
+    return rc;
 }
 
 static void publish(struct lmdb_run *run, uint64_t transaction, uint64_t keys, uint64_t pages)
@@ -33,8 +36,10 @@ static void publish(struct lmdb_run *run, uint64_t transaction, uint64_t keys, u
     self->newest.transaction = 0;
     self->newest.revision = run->revision;
     self->newest.keys = keys;
+    self->newest.oldest_revision = run->oldest_revision;
     self->newest.transaction = transaction;
     self->space.live_pages = pages;
+    self->totals = run->totals;
 }
 
 static struct lmdb_run *take_idle(struct lmdb_store *self)
@@ -91,6 +96,11 @@ static void open_exclusive(struct lmdb_run *run)
     run->txn = NULL;
     run->cursor = NULL;
     run->revision = self->newest.revision;
+    run->oldest_revision = self->newest.oldest_revision;
+    run->totals = self->totals;
+    run->changes.logged_bytes = 0;
+    run->changes.logged_parts = 0;
+    run->has_changes = false;
     run->grows = false;
     run->committing = false;
     run->put_bytes = 0;
@@ -121,6 +131,7 @@ static void reset_op(struct store_op *op)
 {
     op->code = STATED_OK;
     op->message = "";
+    op->replayed = false;
     if (op->kind == STORE_READ) {
         stated__v1__read_response__init(op->read_response);
     } else {
@@ -133,7 +144,7 @@ static int execute(struct lmdb_run *run, struct store_op *op)
     return op->kind == STORE_READ ? lmdb_read(run, op) : lmdb_write(run, op);
 }
 
-static void refuse_or_settle(struct lmdb_run *run, struct store_op *op, int code)
+void lmdb_run_refuse(struct lmdb_run *run, struct store_op *op, int code)
 {
     if (lmdb_trouble_of(run->store, code) == LMDB_TROUBLE_IO) {
         lmdb_trouble_fail(run->store, "reading", code);
@@ -152,7 +163,7 @@ static void apply_shared(struct lmdb_run *run, struct store_op *op)
     }
     int rc = run->trouble != 0 ? run->trouble : lmdb_read(run, op);
     if (rc != 0) {
-        refuse_or_settle(run, op, rc);
+        lmdb_run_refuse(run, op, rc);
     }
 }
 
@@ -192,6 +203,33 @@ static bool is_header_torn(struct lmdb_store *self)
     return rc == MDB_PANIC;
 }
 
+/* The last changes of the run, and whether it fits. */
+static int complete(struct lmdb_run *run, uint64_t *pages, MDB_stat *stat)
+{
+    int rc = run->trouble;
+    if (rc == 0) {
+        rc = lmdb_changes_trim(run);
+    }
+    if (rc == 0) {
+        rc = lmdb_meta_put_totals(run);
+    }
+    if (rc == 0) {
+        rc = lmdb_space_check(run, pages);
+    }
+    return rc == 0 ? mdb_stat(run->txn, run->store->tables.state, stat) : rc;
+}
+
+static void tell_committed(struct lmdb_run *run, uint64_t revision_before)
+{
+    struct lmdb_store *self = run->store;
+    if (self->durability == STORE_RELAXED) {
+        lmdb_flusher_owe(&self->flusher);
+    }
+    if (self->committed.call != NULL && run->revision > revision_before) {
+        self->committed.call(self->committed.argument, run->revision);
+    }
+}
+
 /* Ends the write transaction: 0 when it is durable as the mode promises, else LMDB's code. The
    transaction is gone either way. */
 static int finish(struct lmdb_run *run)
@@ -199,25 +237,14 @@ static int finish(struct lmdb_run *run)
     struct lmdb_store *self = run->store;
     uint64_t pages = 0;
     MDB_stat stat = {0};
-    int rc = run->trouble;
-    if (rc == 0 && run->revision == self->newest.revision) {
-        abort_exclusive(run);
-        return 0;
-    }
-    if (rc == 0) {
-        rc = lmdb_meta_put_revision(run);
-    }
-    if (rc == 0) {
-        rc = lmdb_space_check(run, &pages);
-    }
-    if (rc == 0) {
-        rc = mdb_stat(run->txn, self->state_table, &stat);
-    }
-    if (rc != 0) {
+    bool commits = run->trouble == 0 && run->has_changes;
+    int rc = commits ? complete(run, &pages, &stat) : run->trouble;
+    if (!commits || rc != 0) {
         abort_exclusive(run);
         return rc;
     }
     uint64_t transaction = mdb_txn_id(run->txn);
+    uint64_t revision_before = self->newest.revision;
     run->committing = true;
     rc = mdb_txn_commit(run->txn);
     run->txn = NULL;
@@ -226,9 +253,7 @@ static int finish(struct lmdb_run *run)
         return is_header_torn(self) ? MDB_PANIC : rc;
     }
     publish(run, transaction, stat.ms_entries, pages);
-    if (self->durability == STORE_RELAXED) {
-        lmdb_flusher_owe(&self->flusher);
-    }
+    tell_committed(run, revision_before);
     return 0;
 }
 
@@ -255,22 +280,62 @@ static bool is_lost(struct lmdb_run *run, int code)
     return true;
 }
 
-/* Executes op in a transaction of its own. */
-static void execute_alone(struct lmdb_run *run, struct store_op *op)
+/* A transaction for op alone. LMDB's code. */
+static int attempt(struct lmdb_run *run, struct store_op *op)
 {
     reset_op(op);
     open_exclusive(run);
     if (run->trouble == 0) {
         run->trouble = execute(run, op);
     }
-    int rc = finish(run);
-    if (rc == 0) {
+    return finish(run);
+}
+
+static bool only_deletes(const struct store_op *op)
+{
+    bool deletes = op->kind == STORE_WRITE;
+    for (size_t i = 0; deletes && i < op->write->n_mutations; i++) {
+        deletes = op->write->mutations[i]->kind_case == STATED__V1__MUTATION__KIND_DELETE;
+    }
+    return deletes;
+}
+
+/* Commits nothing new: pages that the last commit freed can be used from the next but one. */
+static int pass_on(struct lmdb_run *run)
+{
+    open_exclusive(run);
+    run->has_changes = true;
+    return finish(run);
+}
+
+/* There was no room for op alone. What only deletes may do so at the cost of the change log; what
+   would fit but for pages that have only just been freed, after another commit. LMDB's code. */
+static int try_again(struct lmdb_run *run, struct store_op *op, int code)
+{
+    if (only_deletes(op)) {
+        run->drops_log = true;
+        code = attempt(run, op);
+        run->drops_log = false;
+    } else if (lmdb_space_has_room(run)) {
+        code = pass_on(run);
+        code = code == 0 ? attempt(run, op) : code;
+    }
+    return code;
+}
+
+/* Gives op its outcome after a transaction for it alone has ended with this code. */
+static void conclude(struct lmdb_run *run, struct store_op *op, int code)
+{
+    if (code != 0 && lmdb_trouble_of(run->store, code) == LMDB_TROUBLE_SPACE) {
+        code = try_again(run, op, code);
+    }
+    if (code == 0) {
         return;
     }
-    if (is_lost(run, rc)) {
+    if (is_lost(run, code)) {
         settle_lost(run, op);
     } else {
-        lmdb_trouble_settle(run->store, op, rc);
+        lmdb_trouble_settle(run->store, op, code);
     }
 }
 
@@ -281,15 +346,17 @@ static void finish_exclusive(struct lmdb_run *run)
     if (rc == 0) {
         return;
     }
+    if (run->first != NULL && run->first == run->last) {
+        conclude(run, run->first, rc);
+        return;
+    }
     bool lost = is_lost(run, rc);
     for (struct store_op *op = run->first; op != NULL; op = next) {
         next = op->next;
         if (lost) {
             settle_lost(run, op);
-        } else if (run->first == run->last) {
-            lmdb_trouble_settle(run->store, op, rc);
         } else {
-            execute_alone(run, op);
+            conclude(run, op, attempt(run, op));
         }
     }
 }
@@ -312,6 +379,7 @@ enum store_progress lmdb_run_commit(struct store_run *store_run, store_done done
 
 void lmdb_run_free_idle(struct lmdb_store *self)
 {
+    lmdb_changes_free(&self->exclusive.changes);
     for (struct lmdb_run *run = take_idle(self); run != NULL; run = take_idle(self)) {
         if (run->cursor != NULL) {
             mdb_cursor_close(run->cursor);

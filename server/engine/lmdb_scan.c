@@ -14,7 +14,7 @@ int lmdb_lookup(struct lmdb_run *run, const ProtobufCBinaryData *key, struct lmd
 {
     MDB_val wanted = to_val(key);
     MDB_val data;
-    int rc = mdb_get(run->txn, run->store->state_table, &wanted, &data);
+    int rc = mdb_get(run->txn, run->store->tables.state, &wanted, &data);
     if (rc != 0) {
         return rc;
     }
@@ -27,7 +27,7 @@ static int prepare_cursor(struct lmdb_run *run)
 {
     if (run->cursor == NULL) {
         run->cursor_is_old = false;
-        return mdb_cursor_open(run->txn, run->store->state_table, &run->cursor);
+        return mdb_cursor_open(run->txn, run->store->tables.state, &run->cursor);
     }
     if (!run->cursor_is_old) {
         return 0;

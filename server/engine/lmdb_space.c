@@ -113,7 +113,8 @@ void lmdb_space_prepare(struct lmdb_run *run)
 int lmdb_space_count(struct lmdb_run *run, uint64_t *pages)
 {
     /* LMDB's own two trees, of free pages and of tables, are 0 and 1. */
-    const MDB_dbi trees[] = {0, 1, run->store->state_table, run->store->meta_table};
+    const struct lmdb_tables *tables = &run->store->tables;
+    const MDB_dbi trees[] = {0, 1, tables->state, tables->changes, tables->calls, tables->meta};
     *pages = 2;
     for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
         MDB_stat stat;
@@ -126,14 +127,30 @@ int lmdb_space_count(struct lmdb_run *run, uint64_t *pages)
     return 0;
 }
 
+/* The pages that a growing state may have: on a full disk, what the file has already, but for the
+   slack, which deletes need. */
+static uint64_t room_pages(const struct lmdb_space *space)
+{
+    uint64_t ready = space->ready_bytes > SLACK_BYTES ? space->ready_bytes - SLACK_BYTES : 0;
+    uint64_t ready_pages = ready / space->page_bytes;
+    return space->is_tight && ready_pages < space->full_pages ? ready_pages : space->full_pages;
+}
+
 int lmdb_space_check(struct lmdb_run *run, uint64_t *pages)
 {
+    const struct lmdb_space *space = &run->store->space;
     int rc = lmdb_space_count(run, pages);
-    if (rc != 0) {
+    if (rc != 0 || !run->grows || *pages <= run->pages_before || *pages <= room_pages(space)) {
         return rc;
     }
-    bool is_full = *pages > run->store->space.full_pages;
-    return is_full && run->grows && *pages > run->pages_before ? MDB_MAP_FULL : 0;
+    return *pages > space->full_pages ? MDB_MAP_FULL : ENOSPC;
+}
+
+bool lmdb_space_has_room(const struct lmdb_run *run)
+{
+    const struct lmdb_space *space = &run->store->space;
+    uint64_t needed = (SLACK_BYTES + run->put_bytes) / space->page_bytes;
+    return space->live_pages + needed <= room_pages(space);
 }
 
 uint64_t lmdb_space_live_bytes(const struct lmdb_space *self)

@@ -48,8 +48,13 @@ void lmdb_space_prepare(struct lmdb_run *run);
 /* Pages in use by the state that the run's transaction sees. LMDB's code. */
 int lmdb_space_count(struct lmdb_run *run, uint64_t *pages) STATED_MUST_USE;
 
-/* 0, or MDB_MAP_FULL when the run has added to a state that is full. Else LMDB's code. */
+/* 0, or MDB_MAP_FULL or ENOSPC when the run has added to a state or disk that is full. Else LMDB's
+   code. */
 int lmdb_space_check(struct lmdb_run *run, uint64_t *pages) STATED_MUST_USE;
+
+/* True when what the run has put would fit beside the newest committed state, were all other pages
+   free. */
+bool lmdb_space_has_room(const struct lmdb_run *run);
 
 /* True when a failed write is explained by a full disk: LMDB says EIO for a short write as well,
    which is how a disk becomes full. Any thread. */

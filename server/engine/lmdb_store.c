@@ -42,6 +42,7 @@ static void read_status(struct store *store, struct store_status *status)
         .keys = self->newest.keys,
         .file_bytes = is_known ? (uint64_t)file.st_blocks * 512 : 0,
         .size_limit_bytes = self->space.limit_bytes,
+        .oldest_revision = self->newest.oldest_revision,
         .format_version = LMDB_FORMAT_VERSION,
         .failed = failed,
         .failure = failed ? self->failure.text : "",
@@ -67,12 +68,21 @@ static void close_store(struct store *store)
     free_store(self);
 }
 
+static void notify(struct store *store, store_committed committed, void *argument)
+{
+    struct lmdb_store *self = of_store(store);
+    self->committed.call = committed;
+    self->committed.argument = argument;
+}
+
 static const struct store_ops operations = {
-    .capabilities = 0,
+    .capabilities = STORE_CAN_CHANGES | STORE_CAN_EXACTLY_ONCE,
     .begin = lmdb_run_begin,
     .apply = lmdb_run_apply,
     .commit = lmdb_run_commit,
     .read_status = read_status,
+    .read_changes = lmdb_changes_read,
+    .notify = notify,
     .close = close_store,
 };
 
@@ -117,6 +127,32 @@ static enum stated_code open_contents(struct lmdb_store *self,
     return code;
 }
 
+static uint64_t or_default(uint64_t given, uint64_t otherwise)
+{
+    return given != 0 ? given : otherwise;
+}
+
+static uint64_t at_most(uint64_t number, uint64_t max)
+{
+    return number < max ? number : max;
+}
+
+static void set_limits(struct lmdb_limits *limits, const struct lmdb_store_options *options)
+{
+    const uint64_t bytes = options->size_limit_bytes;
+    *limits = (struct lmdb_limits){
+        .max_entries = options->max_entries,
+        .max_changes = or_default(options->max_changes, 100000),
+        .max_change_bytes =
+            at_most(or_default(options->max_change_bytes, UINT64_C(256) << 20), bytes / 4),
+        .max_clients = or_default(options->max_clients, 10000),
+        .max_client_answers = or_default(options->max_client_answers, 1024),
+        .max_answer_bytes =
+            at_most(or_default(options->max_answer_bytes, UINT64_C(64) << 20), bytes / 16),
+        .max_forgotten = or_default(options->max_forgotten, 100000),
+    };
+}
+
 static struct lmdb_store *make_store(const struct lmdb_store_options *options)
 {
     struct lmdb_store *self = calloc(1, sizeof(*self));
@@ -130,7 +166,7 @@ static struct lmdb_store *make_store(const struct lmdb_store_options *options)
     }
     self->store.ops = &operations;
     self->durability = options->durability;
-    self->max_entries = options->max_entries;
+    set_limits(&self->limits, options);
     self->exclusive = (struct lmdb_run){.store = self, .mode = STORE_EXCLUSIVE};
     pthread_mutex_init(&self->shared.mutex, NULL);
     pthread_mutex_init(&self->failure.mutex, NULL);

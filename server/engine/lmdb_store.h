@@ -17,7 +17,15 @@ struct lmdb_store_options {
     const char *directory; /* made when absent, mode 0700 */
     enum store_durability durability;
     uint64_t size_limit_bytes; /* of the data file */
-    uint32_t max_entries;      /* of one read's reply */
+    uint32_t max_entries;      /* of one reply */
+    /* What is kept beside the state; 0: the default. Bytes are at most a share of the size limit.
+     */
+    uint64_t max_changes;        /* revisions in the change log; 100,000 */
+    uint64_t max_change_bytes;   /* 256 MiB, at most a quarter of the limit */
+    uint64_t max_clients;        /* whose answers are remembered; 10,000 */
+    uint64_t max_client_answers; /* of each; 1,024 */
+    uint64_t max_answer_bytes;   /* of all; 64 MiB, at most a sixteenth of the limit */
+    uint64_t max_forgotten;      /* clients of which only the next number is remembered; 100,000 */
 };
 
 /* Opens or makes the store in the directory and takes its lock (flock on DIRECTORY/lock, which

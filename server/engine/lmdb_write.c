@@ -1,9 +1,10 @@
 /* One Write, in three steps: do the guards hold, what will each mutation do, do it. The second step
-   finds everything that can be wrong with the state (a counter that is no number, a damaged
-   record, a reply that is too large), so that the third fails only for reasons of storage and a
-   write never happens half. */
+   collects the events for the change log, and finds everything that can be wrong with the state (a
+   counter that is no number, a damaged record, a reply that is too large), so that the third fails
+   only for reasons of storage and a write never happens half. */
 #include "engine/counter.h"
 #include "engine/entry_list.h"
+#include "engine/lmdb_calls.h"
 #include "engine/lmdb_scan.h"
 
 #include "base/escape.h"
@@ -131,20 +132,41 @@ static uint64_t next_revision(const struct writing *self)
     return self->run->revision + 1;
 }
 
-static int plan_put(struct writing *self, const ProtobufCBinaryData *key, struct planned *planned,
-                    struct lmdb_record *before, bool *exists)
+/* What is there, and the record that comes next but for its value. */
+static int plan_record(struct writing *self, const ProtobufCBinaryData *key,
+                       struct planned *planned, struct lmdb_record *before, bool *exists)
 {
     int rc = look(self, key, before, exists);
-    if (rc != 0 || is_settled(self)) {
-        return rc;
-    }
     planned->record.create_revision = *exists ? before->create_revision : next_revision(self);
     planned->record.mod_revision = next_revision(self);
     planned->record.version = before->version + 1;
-    if (*exists && self->request->return_previous) {
+    return rc;
+}
+
+/* The planned record is complete: into the reply and the change log. */
+static int note_put(struct writing *self, const ProtobufCBinaryData *key,
+                    const struct planned *planned, const struct lmdb_record *before, bool exists)
+{
+    if (exists && self->request->return_previous) {
         collect(self, &self->previous, "previous", key, before);
     }
-    return 0;
+    if (is_settled(self)) {
+        return 0;
+    }
+    return lmdb_changes_add(self->run, key, &planned->record, exists ? before : NULL);
+}
+
+static int plan_put(struct writing *self, const Stated__V1__Put *put, struct planned *planned)
+{
+    struct lmdb_record before;
+    bool exists;
+    int rc = plan_record(self, &put->key, planned, &before, &exists);
+    if (rc != 0 || is_settled(self)) {
+        return rc;
+    }
+    planned->record.value = put->value.data;
+    planned->record.value_bytes = put->value.len;
+    return note_put(self, &put->key, planned, &before, exists);
 }
 
 static void refuse_text(struct store_op *op, const ProtobufCBinaryData *key,
@@ -175,7 +197,7 @@ static int plan_add(struct writing *self, const Stated__V1__Add *add, struct pla
     struct lmdb_record before;
     bool exists;
     int64_t number = 0;
-    int rc = plan_put(self, &add->key, planned, &before, &exists);
+    int rc = plan_record(self, &add->key, planned, &before, &exists);
     if (rc != 0 || is_settled(self)) {
         return rc;
     }
@@ -190,28 +212,36 @@ static int plan_add(struct writing *self, const Stated__V1__Add *add, struct pla
     }
     planned->record.value_bytes = counter_format(planned->number, sum);
     planned->record.value = planned->number;
-    return 0;
+    return note_put(self, &add->key, planned, &before, exists);
+}
+
+/* One key that a Delete takes. A damaged record can be deleted, but not shown. */
+static int plan_delete_of(struct writing *self, const struct lmdb_scan *scan)
+{
+    ProtobufCBinaryData key = {.len = scan->key.mv_size, .data = scan->key.mv_data};
+    struct lmdb_record record;
+    bool is_intact = lmdb_scan_record(scan, &record);
+    if (self->request->return_previous && is_intact) {
+        collect(self, &self->previous, "previous", &key, &record);
+    } else if (self->request->return_previous) {
+        lmdb_trouble_damaged(self->run->store, self->op, key.data, key.len);
+    }
+    if (is_settled(self)) {
+        return 0;
+    }
+    return lmdb_changes_add(self->run, &key, NULL, is_intact ? &record : NULL);
 }
 
 static int plan_delete(struct writing *self, const struct key_span *span)
 {
     struct lmdb_scan scan;
-    if (!self->request->return_previous) {
-        return 0;
-    }
     int rc = lmdb_scan_first(&scan, self->run, span, NULL);
     while (rc == 0) {
-        ProtobufCBinaryData key = {.len = scan.key.mv_size, .data = scan.key.mv_data};
-        struct lmdb_record record;
-        if (lmdb_scan_record(&scan, &record)) {
-            collect(self, &self->previous, "previous", &key, &record);
-        } else {
-            lmdb_trouble_damaged(self->run->store, self->op, key.data, key.len);
-        }
+        rc = plan_delete_of(self, &scan);
         if (is_settled(self)) {
-            return 0;
+            return rc;
         }
-        rc = lmdb_scan_next(&scan);
+        rc = rc == 0 ? lmdb_scan_next(&scan) : rc;
     }
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -219,14 +249,10 @@ static int plan_delete(struct writing *self, const struct key_span *span)
 static int plan_mutation(struct writing *self, const Stated__V1__Mutation *mutation,
                          struct planned *planned)
 {
-    struct lmdb_record before;
-    bool exists;
     *planned = (struct planned){0};
     switch (mutation->kind_case) {
     case STATED__V1__MUTATION__KIND_PUT:
-        planned->record.value = mutation->put->value.data;
-        planned->record.value_bytes = mutation->put->value.len;
-        return plan_put(self, &mutation->put->key, planned, &before, &exists);
+        return plan_put(self, mutation->put, planned);
     case STATED__V1__MUTATION__KIND_ADD:
         return plan_add(self, mutation->add, planned);
     default: {
@@ -260,7 +286,7 @@ static int put_record(struct lmdb_run *run, const ProtobufCBinaryData *key,
     lmdb_space_prepare(run);
     MDB_val wanted = {.mv_size = key->len, .mv_data = key->data};
     MDB_val data = {.mv_size = LMDB_RECORD_HEADER_BYTES + record->value_bytes};
-    int rc = mdb_put(run->txn, run->store->state_table, &wanted, &data, MDB_RESERVE);
+    int rc = mdb_put(run->txn, run->store->tables.state, &wanted, &data, MDB_RESERVE);
     if (rc == 0) {
         lmdb_record_encode(data.mv_data, key->data, key->len, record);
     }
@@ -271,7 +297,7 @@ static int delete_span(struct lmdb_run *run, const struct key_span *span)
 {
     if (span->kind == KEY_SPAN_POINT) {
         MDB_val key = {.mv_size = span->start.len, .mv_data = span->start.data};
-        int rc = mdb_del(run->txn, run->store->state_table, &key, NULL);
+        int rc = mdb_del(run->txn, run->store->tables.state, &key, NULL);
         return rc == MDB_NOTFOUND ? 0 : rc;
     }
     struct lmdb_scan scan;
@@ -319,7 +345,26 @@ static int apply(struct writing *self)
     return 0;
 }
 
-int lmdb_write(struct lmdb_run *run, struct store_op *op)
+/* The guards hold: does it, or finds out why not. */
+static int write_whole(struct writing *self)
+{
+    entry_list_init(&self->previous, self->op->arena, self->op->max_response_bytes);
+    lmdb_changes_begin(self->run);
+    int rc = plan(self);
+    if (rc != 0) {
+        return rc;
+    }
+    if (is_settled(self)) {
+        return lmdb_changes_discard(self->run);
+    }
+    if (self->request->n_mutations > 0) {
+        rc = lmdb_changes_end(self->run);
+        self->run->has_changes = true;
+    }
+    return rc == 0 ? apply(self) : rc;
+}
+
+static int write_once(struct lmdb_run *run, struct store_op *op)
 {
     struct writing self = {.run = run, .op = op, .request = op->write};
     bool hold;
@@ -327,10 +372,31 @@ int lmdb_write(struct lmdb_run *run, struct store_op *op)
     if (rc != 0 || is_settled(&self)) {
         return rc;
     }
-    if (!hold) {
-        return answer_unapplied(&self);
+    return hold ? write_whole(&self) : answer_unapplied(&self);
+}
+
+/* An outcome that follows from the state stands for every repetition of the write; one that follows
+   from a shortage does not. */
+static bool is_lasting(const struct store_op *op)
+{
+    return op->code == STATED_OK || op->code == STATED_FAILED_PRECONDITION ||
+           op->code == STATED_OUT_OF_RANGE;
+}
+
+int lmdb_write(struct lmdb_run *run, struct store_op *op)
+{
+    if (op->once.client_id == NULL || op->once.sequence == 0) {
+        return write_once(run, op);
     }
-    entry_list_init(&self.previous, op->arena, op->max_response_bytes);
-    rc = plan(&self);
-    return rc != 0 || is_settled(&self) ? rc : apply(&self);
+    bool answered;
+    int rc = lmdb_calls_find(run, op, &answered);
+    if (rc != 0 || answered) {
+        return rc;
+    }
+    rc = write_once(run, op);
+    if (rc == 0 && is_lasting(op)) {
+        run->has_changes = true;
+        rc = lmdb_calls_remember(run, op);
+    }
+    return rc;
 }

@@ -32,6 +32,15 @@ enum store_capability {
 
 enum store_kind { STORE_READ, STORE_WRITE };
 
+/* Who numbered a write, so that it happens once however often it is sent: a write whose number has
+   been applied already is answered with the first answer. Zeroed: the write has no number. */
+struct store_once {
+    const uint8_t *client_id; /* 16 bytes, alive as long as the operation; NULL: no number */
+    uint64_t sequence;        /* from 1; 0: no number */
+    uint64_t acked_below;     /* the client has the answers of all its sequences below this */
+    uint64_t request_hash;    /* of the request's bytes: a write sent again has the same */
+};
+
 /* One operation of a run; embedded in struct stated_call, alive until the run has completed. The
    request is already valid (state/validate.h): an engine fails only for reasons of storage or of
    what the state holds (an Add on a value that is no number). */
@@ -45,6 +54,8 @@ struct store_op {
         Stated__V1__ReadResponse *read_response; /* initialised; the engine fills it from `arena` */
         Stated__V1__WriteResponse *write_response;
     };
+    struct store_once once;    /* of a WRITE */
+    bool replayed;             /* the engine's: the answer is that of an earlier, identical write */
     struct arena *arena;       /* for everything the response points at */
     size_t max_response_bytes; /* a read stops (more = true) before its encoding grows past this */
     enum stated_code code;     /* the outcome, OK unless the engine says otherwise */
@@ -60,11 +71,36 @@ struct store_status {
     uint64_t keys;
     uint64_t file_bytes;
     uint64_t size_limit_bytes;
+    uint64_t oldest_revision; /* that the change log still has; the next one when it has none */
     uint32_t format_version;
     bool failed; /* storage failed for good: every operation is UNAVAILABLE, stop the server */
     const char
         *failure; /* with failed: what happened, for people; else "". Lives as long as the store */
 };
+
+/* A look into the change log. */
+struct store_changes {
+    const Stated__V1__Selector *select; /* valid (state/validate.h) */
+    uint64_t from_revision;             /* 0: from the next one */
+    uint32_t limit;                     /* events; 0: the engine's */
+    size_t max_response_bytes;
+    struct arena *arena;                 /* for everything the response points at */
+    Stated__V1__WatchResponse *response; /* initialised; the engine fills it */
+    enum stated_code code;
+    const char *message; /* static, or in the arena; "" when OK */
+};
+
+/* What a snapshot or a check has seen. */
+struct store_contents {
+    uint64_t revision;
+    uint64_t keys;
+    uint64_t oldest_revision; /* of the change log */
+    uint64_t stored_replies;
+    uint64_t file_bytes;
+};
+
+/* Revisions up to `revision` are committed and can be read. */
+typedef void (*store_committed)(void *argument, uint64_t revision);
 
 enum store_progress {
     STORE_COMPLETE, /* the run has completed; done is not called */
@@ -93,6 +129,33 @@ struct store_ops {
 
     /* Figures for Status. Never blocks on a writer. */
     void (*read_status)(struct store *self, struct store_status *status);
+
+    /* Reads the change log: events of selected keys from a revision on, whole revisions in order,
+       until `limit` events or the bytes are reached. next_revision is where to go on: nothing is
+       left out or repeated. A revision with more events than `limit` comes whole all the same; when
+       it does not fit the bytes, its events' previous values are left out; when it does not fit
+       even so, RESOURCE_EXHAUSTED names it. OUT_OF_RANGE: the log does not go back that far, and
+       the message names its oldest revision, or the revision is still to come. Blocks on disk at
+       most. With STORE_CAN_CHANGES. */
+    void (*read_changes)(struct store *self, struct store_changes *changes);
+
+    /* From now on calls `committed` after each commit that made revisions, on the thread that
+       committed, with no lock held; it must not block. Before the first run. With
+       STORE_CAN_CHANGES. */
+    void (*notify)(struct store *self, store_committed committed, void *argument);
+
+    /* Writes a snapshot of the newest committed state into the empty regular file fd, which stays
+       the caller's, and syncs it. Goes on beside runs; the file must be thrown away when this
+       fails: RESOURCE_EXHAUSTED (no room), UNAVAILABLE (I/O), DATA_LOSS (the state itself is
+       damaged). Blocks long: never on a worker. With STORE_CAN_SNAPSHOT. */
+    enum stated_code (*snapshot)(struct store *self, int fd, struct store_contents *contents,
+                                 struct stated_status *status);
+
+    /* Looks at everything that the newest committed state consists of, beside runs. DATA_LOSS and
+       the first finding when something is wrong. Blocks long: never on a worker. With
+       STORE_CAN_SNAPSHOT. */
+    enum stated_code (*check)(struct store *self, struct store_contents *contents,
+                              struct stated_status *status);
 
     /* Flushes what the durability mode still owes, closes files and frees. No run may be open. */
     void (*close)(struct store *self);

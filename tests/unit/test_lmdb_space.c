@@ -19,6 +19,7 @@ static int set_up(void **state)
     (void)state;
     fixture_init(&fixture);
     fixture.options.size_limit_bytes = LIMIT_BYTES;
+    fixture.options.max_changes = 1; /* the change log has its own share; see its test */
     fixture_open(&fixture);
     return 0;
 }
