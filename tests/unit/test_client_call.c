@@ -28,7 +28,7 @@ static void handle(void *argument, const Stated__V1__RequestFrame *frame, struct
 {
     struct scene *scene = argument;
     atomic_store(&scene->timeout_ms, frame->n_calls == 1 ? frame->calls[0]->timeout_ms : 0);
-    atomic_load(&scene->act)(scene, frame->n_calls == 1 ? frame->calls[0] : NULL, answer);
+    atomic_load (&scene->act)(scene, frame->n_calls == 1 ? frame->calls[0] : NULL, answer);
 }
 
 static void open_scene(struct scene *scene,
