@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154  # programs and port are set by tools/quickstart
 # The servers that tools/quickstart starts: where they live, how they start and stop. To be sourced,
 # after lib.sh. Reads programs and port; sets directory, server, ipc, tcp and port.
 #
