@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 void dispatch_init(struct dispatch *self, const struct dispatch_limits *limits, uint64_t epoch)
 {
@@ -82,9 +83,10 @@ static bool read_deadline(const struct dispatch *self, struct stated_call *call,
 }
 
 /* A sequence asks for exactly-once; to take it and not honour it would be worse than to say no. */
-static bool check_sequence(const struct dispatch *self, struct stated_call *call,
-                           const Stated__V1__Call *wire)
+static bool take_sequence(const struct dispatch *self, struct stated_call *call,
+                          const Stated__V1__Call *wire)
 {
+    const struct exchange *exchange = call->exchange;
     if (wire->sequence == 0 || call->method->access != STATED_ACCESS_WRITE) {
         return true;
     }
@@ -94,6 +96,18 @@ static bool check_sequence(const struct dispatch *self, struct stated_call *call
                          (unsigned long long)wire->sequence);
         return false;
     }
+    if (exchange->client_id == NULL) {
+        stated_call_fail(call, STATED_INVALID_ARGUMENT,
+                         "sequence %llu needs a client_id of %d bytes in the frame",
+                         (unsigned long long)wire->sequence, FRAME_CLIENT_ID_BYTES);
+        return false;
+    }
+    call->op.once = (struct store_once){
+        .client_id = exchange->client_id,
+        .sequence = wire->sequence,
+        .acked_below = exchange->acked_below,
+        .request_hash = XXH3_64bits(wire->payload.data, wire->payload.len),
+    };
     return true;
 }
 
@@ -141,7 +155,7 @@ bool dispatch_prepare(struct dispatch *self, struct stated_call *call, const Sta
 {
     call->reply.message = "";
     if (!find_method(self, call, wire->method) || !read_deadline(self, call, wire, now_ns) ||
-        !check_sequence(self, call, wire) || !unpack_request(call, wire) || !admit(call)) {
+        !take_sequence(self, call, wire) || !unpack_request(call, wire) || !admit(call)) {
         return false;
     }
     call->entry.label = call->method->name;

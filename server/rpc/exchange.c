@@ -85,6 +85,8 @@ static void start_calls(struct exchange *self, const Stated__V1__RequestFrame *f
         return;
     }
     memset(calls, 0, n * sizeof(*calls));
+    self->client_id = frame->client_id.len == FRAME_CLIENT_ID_BYTES ? frame->client_id.data : NULL;
+    self->acked_below = frame->acked_below;
     self->calls = calls;
     self->n_calls = n;
     atomic_store_explicit(&self->open_calls, n + 1, memory_order_relaxed);

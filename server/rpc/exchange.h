@@ -17,6 +17,8 @@ struct exchange {
     struct dispatch *dispatch;
     struct arena arena;
     struct gate_party *party;
+    const uint8_t *client_id;  /* of the frame, in the arena; NULL: it names none */
+    uint64_t acked_below;      /* of the frame */
     struct stated_call *calls; /* in the arena */
     size_t n_calls;
     atomic_size_t open_calls;    /* without an outcome yet, plus one while begin runs */

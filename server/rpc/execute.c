@@ -85,6 +85,7 @@ void execute_finished(void *context, struct gate_run *run)
             .queued_ahead = entry->queued_ahead,
             .wait_us = microseconds_between(entry->admitted_ns, entry->granted_ns),
             .hold_us = microseconds_between(entry->granted_ns, entry->finished_ns),
+            .replayed = call->op.replayed,
         };
         call_complete(call);
     }
