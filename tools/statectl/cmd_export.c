@@ -1,0 +1,116 @@
+/* export: writes entries as JSON lines, as import reads them. */
+#include "statectl/commands.h"
+#include "statectl/errors.h"
+#include "statectl/file.h"
+#include "statectl/interrupt.h"
+#include "statectl/json.h"
+#include "statectl/scan.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct export
+{
+    struct scan scan;
+    char *prefix;
+    FILE *out;
+    bool has_failed; /* writing */
+};
+
+static const struct argp_option options[] = {
+    {"prefix", 'p', "PREFIX", 0, "Only keys that start with PREFIX", 0},
+    {0},
+};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct export *self = state->input;
+    if (key != 'p') {
+        return ARGP_ERR_UNKNOWN;
+    }
+    self->prefix = text;
+    return 0;
+}
+
+static bool write_page(void *argument, const Stated__V1__ReadResponse *page)
+{
+    struct export *self = argument;
+    for (size_t i = 0; i < page->n_entries; i++) {
+        json_t *object = json_of_pair(page->entries[i]);
+        json_dumpf(object, self->out, JSON_COMPACT);
+        fputc('\n', self->out);
+        json_decref(object);
+    }
+    self->has_failed = ferror(self->out) != 0;
+    return !self->has_failed && interrupt_requested() == 0;
+}
+
+static int scan(struct export *self, struct ctl *ctl)
+{
+    self->scan.page = write_page;
+    self->scan.argument = self;
+    self->scan.committed = true;
+    int code = scan_run(&self->scan, ctl);
+    if (code == EXIT_DONE && interrupt_requested() != 0) {
+        error_say("interrupted after %" PRIu64 " keys", self->scan.n);
+        return interrupt_requested();
+    }
+    if (code == EXIT_DONE && self->scan.first_revision != self->scan.last_revision) {
+        error_say("the state changed meanwhile, from revision %" PRIu64 " to %" PRIu64
+                  "; the export has some of both",
+                  self->scan.first_revision, self->scan.last_revision);
+    }
+    return code;
+}
+
+static int export_to_file(struct export *self, struct ctl *ctl, const char *path)
+{
+    struct whole_file file;
+    int code = ctl_connect(ctl);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    interrupt_defer();
+    if (!whole_file_open(&file, path)) {
+        return EXIT_USAGE;
+    }
+    self->out = file.file;
+    code = scan(self, ctl);
+    if (code != EXIT_DONE) {
+        whole_file_abandon(&file);
+        return code;
+    }
+    return whole_file_close(&file) ? EXIT_DONE : EXIT_USAGE;
+}
+
+static int run(struct ctl *ctl, int argc, char **argv)
+{
+    struct export self = {.out = stdout};
+    struct cli_arguments arguments;
+    if (!cli_parse(ctl, &cmd_export, argc, argv, &self, &arguments) ||
+        (self.prefix != NULL && !ctl_key(ctl, self.prefix, &self.scan.prefix))) {
+        return EXIT_USAGE;
+    }
+    if (arguments.n == 1 && strcmp(arguments.at[0], "-") != 0) {
+        return export_to_file(&self, ctl, arguments.at[0]);
+    }
+    return scan(&self, ctl);
+}
+
+const struct command cmd_export = {
+    .name = "export",
+    .arguments = "[FILE]",
+    .summary = "write entries as JSON lines",
+    .help = "One line for each key, {\"key\":\"…\",\"value\":\"…\"}, in key order; what is not "
+            "UTF-8 is base64 under key_base64 or value_base64. It goes to standard output, or to "
+            "FILE, which gets its name when it is whole. What is read is the newest committed "
+            "state, page by page; writes meanwhile are told on standard error.\n\n"
+            "Examples:\n"
+            "  statectl export backup.jsonl\n"
+            "  statectl export --prefix sessions/ | wc -l\n",
+    .options = options,
+    .parser = parse,
+    .least_arguments = 0,
+    .most_arguments = 1,
+    .run = run,
+};

@@ -1,0 +1,69 @@
+#include "statectl/interrupt.h"
+
+#include "statectl/errors.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t is_deferred;
+static volatile sig_atomic_t requested;
+static int event_fd = -1;
+
+static void on_signal(int number)
+{
+    int saved = errno;
+    if (!is_deferred || requested != 0) {
+        _exit(EXIT_SIGNAL + number);
+    }
+    requested = EXIT_SIGNAL + number;
+    const uint64_t one = 1;
+    ssize_t written = write(event_fd, &one, sizeof one);
+    (void)written;
+    errno = saved;
+}
+
+static void on_closed_pipe(int number)
+{
+    _exit(EXIT_SIGNAL + number);
+}
+
+void interrupt_init(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    action.sa_handler = on_closed_pipe;
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+void interrupt_defer(void)
+{
+    if (event_fd < 0) {
+        event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    is_deferred = event_fd >= 0;
+}
+
+int interrupt_requested(void)
+{
+    return requested;
+}
+
+int interrupt_fd(void)
+{
+    return event_fd;
+}
+
+int interrupt_sleep(int ms)
+{
+    struct pollfd wait = {.fd = event_fd, .events = POLLIN};
+    if (requested == 0) {
+        poll(&wait, 1, ms);
+    }
+    return requested;
+}

@@ -1,0 +1,92 @@
+#include "statectl/progress.h"
+
+#include "statectl/units.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BAR_INTERVAL_MS = 100, LINE_INTERVAL_MS = 1000, BAR_COLUMNS = 24 };
+
+void progress_init(struct progress *self, bool wants_lines, uint64_t all_bytes)
+{
+    uint64_t now_ns = clock_now_ns();
+    *self = (struct progress){.kind = isatty(STDERR_FILENO) ? PROGRESS_BAR
+                                      : wants_lines         ? PROGRESS_LINES
+                                                            : PROGRESS_NONE,
+                              .all_bytes = all_bytes,
+                              .began_ns = now_ns,
+                              .shown_ns = now_ns};
+}
+
+double progress_seconds(const struct progress *self)
+{
+    return (double)(clock_now_ns() - self->began_ns) / (double)CLOCK_NS_PER_S;
+}
+
+/* "  45%, 0:03 left", or nothing where the end is not known. */
+static void put_share(const struct progress *self, double share, double seconds)
+{
+    char left[UNITS_BYTES];
+    if (self->all_bytes == 0) {
+        return;
+    }
+    fprintf(stderr, ", %.0f%%", 100 * share);
+    if (share > 0 && share < 1) {
+        fprintf(stderr, ", %s left",
+                units_time(left, (uint64_t)(seconds / share * (1 - share) * 1e6)));
+    }
+}
+
+static void show(struct progress *self, uint64_t keys, uint64_t bytes)
+{
+    char count[UNITS_BYTES];
+    char rate[UNITS_BYTES];
+    char bar[BAR_COLUMNS + 1];
+    double seconds = progress_seconds(self);
+    double share = self->all_bytes > 0 ? (double)bytes / (double)self->all_bytes : 0;
+    share = share > 1 ? 1 : share;
+    if (self->kind == PROGRESS_BAR && self->all_bytes > 0) {
+        size_t full = (size_t)(share * BAR_COLUMNS);
+        memset(bar, '.', BAR_COLUMNS);
+        memset(bar, '#', full);
+        bar[BAR_COLUMNS] = '\0';
+        fprintf(stderr, "\r[%s] ", bar);
+    } else if (self->kind == PROGRESS_BAR) {
+        fputc('\r', stderr);
+    }
+    fprintf(stderr, "%s keys, %s keys/s", units_count(count, keys),
+            units_count(rate, seconds > 0 ? (uint64_t)((double)keys / seconds) : 0));
+    put_share(self, share, seconds);
+    fputs(self->kind == PROGRESS_BAR ? "\033[K" : "\n", stderr);
+    fflush(stderr);
+    self->is_on_screen = self->kind == PROGRESS_BAR;
+}
+
+void progress_tell(struct progress *self, uint64_t keys, uint64_t bytes)
+{
+    uint64_t now_ns = clock_now_ns();
+    uint64_t interval_ms = self->kind == PROGRESS_BAR ? BAR_INTERVAL_MS : LINE_INTERVAL_MS;
+    if (self->kind != PROGRESS_NONE && now_ns - self->shown_ns >= interval_ms * CLOCK_NS_PER_MS) {
+        show(self, keys, bytes);
+        self->shown_ns = now_ns;
+    }
+}
+
+void progress_clear(struct progress *self)
+{
+    if (self->is_on_screen) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+        self->is_on_screen = false;
+    }
+}
+
+int progress_wait_ms(const struct progress *self)
+{
+    return self->kind == PROGRESS_NONE  ? -1
+           : self->kind == PROGRESS_BAR ? BAR_INTERVAL_MS
+                                        : LINE_INTERVAL_MS;
+}

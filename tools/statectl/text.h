@@ -1,0 +1,19 @@
+/* Bytes from outside as text for people: one line, nothing that a terminal would obey. */
+#ifndef STATED_STATECTL_TEXT_H
+#define STATED_STATECTL_TEXT_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether it is UTF-8 from end to end. Pure. */
+bool text_is_utf8(ProtobufCBinaryData bytes);
+
+/* The bytes with control characters, backslashes and what is not UTF-8 as \n, \\, \xNN; cut behind
+   so many columns, with "…" at the end (0 = not cut). To free. */
+char *text_of(ProtobufCBinaryData bytes, size_t columns);
+
+/* Columns that a text of UTF-8 takes on a terminal. Pure. */
+size_t text_columns(const char *text);
+
+#endif
