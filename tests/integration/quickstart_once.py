@@ -69,7 +69,11 @@ class Quickstart(unittest.TestCase):
     def setUp(self):
         self.temporary = pathlib.Path(tempfile.mkdtemp(prefix="stated-test-"))
         self.addCleanup(shutil.rmtree, self.temporary, ignore_errors=True)
+        database = pathlib.Path(tempfile.mkdtemp(prefix="stated-test-"))
+        self.addCleanup(shutil.rmtree, database, ignore_errors=True)
+        (database / "status").write_bytes(ODD_PACKAGES)
         self.environment = {"PATH": os.environ["PATH"], "TMPDIR": str(self.temporary)}
+        self.odd_packages = {"DPKG_ADMINDIR": str(database)}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -78,24 +82,32 @@ class Quickstart(unittest.TestCase):
         return [str(QUICKSTART), "--programs", str(BUILD / "bin"), "--port", str(self.port),
                 "--seconds", "1", *arguments]
 
+    def run_odd(self, *arguments, **environment):
+        """Runs it to its end on a few odd packages."""
+        return self.run_it(*arguments, **self.odd_packages, **environment)
+
     def run_it(self, *arguments, **environment):
-        """Runs it to its end, with next to nothing in the environment."""
+        """Runs it to its end on this machine's packages, with next to nothing in the environment."""
         return subprocess.run(self.command(*arguments), check=False, cwd="/", text=True,
                               errors="replace", stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=LIMIT_S, env={**self.environment, **environment})
 
-    def assert_nothing_left(self, output):
-        """No files, and the server that the output names is gone."""
+    def assert_nothing_left(self):
+        """No files, and no process that has to do with them."""
         self.assertEqual([], list(self.temporary.iterdir()))
-        for pid in re.findall(r"pid (\d+), listening", output):
-            self.assertFalse(pathlib.Path("/proc", pid).exists(), f"server {pid} still runs")
+        for process in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = process.read_bytes()
+            except OSError:
+                continue  # it has just ended
+            self.assertNotIn(bytes(self.temporary), line, f"{process} still runs")
 
     def assert_fails(self, done, *words):
         self.assertNotEqual(0, done.returncode, done.stdout)
         for word in words:
             self.assertIn(word, done.stderr)
         self.assertNotIn("all checks passed", done.stdout)
-        self.assert_nothing_left(done.stdout)
+        self.assert_nothing_left()
 
     def before_check(self, *arguments):
         """Runs statectl between import and check."""
@@ -111,31 +123,28 @@ class Quickstart(unittest.TestCase):
         self.assertRegex(done.stdout, r"tickets +\d+ to \d+, in order, none missing, none twice")
         self.assertRegex(done.stdout, r"rate +[\d,]+ calls/s")
         self.assertIn("all checks passed", done.stdout)
-        self.assert_nothing_left(done.stdout)
+        self.assert_nothing_left()
 
     def test_odd_packages(self):
-        database = self.temporary / "database"
-        database.mkdir()
-        (database / "status").write_bytes(ODD_PACKAGES)
-        done = self.run_it("--once", DPKG_ADMINDIR=str(database))
+        done = self.run_odd("--once")
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"keys imported +30, all equal")
 
     def test_control_altered_value(self):
-        done = self.run_it("--once", **self.before_check("put", "pkg/dpkg/version", "altered"))
-        self.assert_fails(done, "1 values differ", "pkg/dpkg/version", "the server has: altered")
+        done = self.run_odd("--once", **self.before_check("put", "pkg/plain/version", "altered"))
+        self.assert_fails(done, "1 values differ", "pkg/plain/version", "the server has: altered")
 
     def test_control_missing_key(self):
-        done = self.run_it("--once", **self.before_check("del", "pkg/dpkg/section"))
-        self.assert_fails(done, "pkg/dpkg/section", "the server has: (no such key)")
+        done = self.run_odd("--once", **self.before_check("del", "pkg/plain/section"))
+        self.assert_fails(done, "pkg/plain/section", "the server has: (no such key)")
 
     def test_control_key_too_many(self):
-        done = self.run_it("--once", **self.before_check("put", "pkg/none/version", "1"))
+        done = self.run_odd("--once", **self.before_check("put", "pkg/none/version", "1"))
         self.assert_fails(done, "pkg/none/version", "dpkg-query has: (no such key)")
 
     def test_control_server_that_died(self):
         kill = f'kill -KILL "$(cat {self.temporary}/stated-quickstart-*/pid)"'
-        done = self.run_it("--once", STATED_QUICKSTART_BEFORE_CHECK=kill)
+        done = self.run_odd("--once", STATED_QUICKSTART_BEFORE_CHECK=kill)
         self.assert_fails(done, "the export failed")
 
     def run_with(self, name, script):
@@ -147,11 +156,17 @@ class Quickstart(unittest.TestCase):
             replaced.unlink()
             replaced.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
             replaced.chmod(0o755)
-            return self.run_it("--once", "--programs", programs)
+            return self.run_odd("--once", "--programs", programs)
 
     def test_server_that_does_not_start(self):
         done = self.run_with("stated", "echo no luck today >&2; exit 3")
         self.assert_fails(done, "the server did not start", "no luck today")
+
+    def test_slow_server_is_waited_for(self):
+        done = self.run_with("stated", f"""timeout 1 tail -f /dev/null
+exec {BUILD}/bin/stated "$@" """)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assert_nothing_left()
 
     def test_control_broken_order(self):
         done = self.run_with("stated-bench", """cat <<'END'
@@ -191,12 +206,12 @@ wait $server""")
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", self.port))
             listener.listen()
-            done = self.run_it("--once")
+            done = self.run_odd("--once")
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         self.assertIn(f"port {self.port} is in use", done.stdout)
         self.assertIn(f"{taken} exists already", done.stdout)
         taken.rmdir()
-        self.assert_nothing_left(done.stdout)
+        self.assert_nothing_left()
 
     def test_interrupt_cleans_up(self):
         with subprocess.Popen(self.command("--once"), cwd="/", text=True, stdin=subprocess.DEVNULL,
@@ -208,7 +223,7 @@ wait $server""")
                 if "Work:" in line:
                     os.killpg(running.pid, signal.SIGINT)
             self.assertEqual(130, running.wait(LIMIT_S), output)
-        self.assert_nothing_left(output)
+        self.assert_nothing_left()
 
     def test_left_running_with_commands_to_try(self):
         done = self.run_it()
@@ -222,7 +237,7 @@ wait $server""")
                                        timeout=LIMIT_S)
                 self.assertEqual(0, tried.returncode, (command, tried))
                 self.assertNotEqual(b"", tried.stdout, command)
-            second = self.run_it("--once")
+            second = self.run_odd("--once")
             self.assertEqual(0, second.returncode, second.stdout + second.stderr)
             self.assertIn(f"in use by the server with pid {pid}", second.stdout)
             self.assertIn(f"port {self.port} is in use", second.stdout)
@@ -230,16 +245,16 @@ wait $server""")
             stopped = self.run_it("--stop")
         self.assertEqual(0, stopped.returncode)
         self.assertIn(f"stopped the server with pid {pid}", stopped.stdout)
-        self.assert_nothing_left(done.stdout)
+        self.assert_nothing_left()
 
     def test_stop_leaves_others_alone(self):
         hook = f"TMPDIR={self.temporary} {QUICKSTART} --stop >{self.temporary}/said"
-        done = self.run_it("--once", STATED_QUICKSTART_BEFORE_CHECK=hook)
+        done = self.run_odd("--once", STATED_QUICKSTART_BEFORE_CHECK=hook)
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         said = self.temporary / "said"
         self.assertIn("where a quickstart is at work", said.read_text())
         said.unlink()
-        self.assert_nothing_left(done.stdout)
+        self.assert_nothing_left()
         self.assertIn("nothing to stop", self.run_it("--stop").stdout)
 
     def test_bad_arguments(self):

@@ -111,12 +111,16 @@ choose_port() {
 # Waits until the server answers on an endpoint; fails when it ends before that.
 await_server() {
     local endpoint=$1 deadline=$((SECONDS + start_limit_s))
-    until "$programs/statectl" -e "$endpoint" ping >"$directory/ping.log" 2>&1; do
-        [ "$SECONDS" -lt "$deadline" ] ||
+    while ! "$programs/statectl" -e "$endpoint" ping >"$directory/ping.log" 2>&1; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
             fail "$directory/server.log" "the server does not answer on $endpoint"
+        fi
         # Looks again soon, unless the server ends meanwhile.
-        timeout 0.05 tail -f -s 0.01 --pid="$server" /dev/null && return 1
+        if timeout 0.05 tail -f -s 0.01 --pid="$server" /dev/null; then
+            return 1
+        fi
     done
+    return 0
 }
 
 start_server() {
@@ -136,6 +140,7 @@ start_server() {
             note "pid $server, listening on $ipc and $tcp"
             return
         fi
+        stop_server "$server"
         server=
         # Someone else may have taken the port since we looked.
         if [ "$attempt" -eq 3 ] || ! port_in_use "$port"; then
