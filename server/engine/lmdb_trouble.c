@@ -81,6 +81,9 @@ void lmdb_trouble_fail(struct lmdb_store *self, const char *what, int code)
     pthread_mutex_unlock(&self->failure.mutex);
     if (is_first) {
         log_error("storage failed, the state takes no more requests: %s", self->failure.text);
+        if (self->store.failed != NULL) {
+            self->store.failed(self->store.failed_context, self->failure.text);
+        }
     }
 }
 
