@@ -1,10 +1,9 @@
-/* A listener: one endpoint that NNG accepts connections on, with its lock and its state of health.
- */
+/* A listener: one endpoint, the loop that accepts on it, its lock and its state of health. */
 #ifndef STATED_NET_LISTENER_H
 #define STATED_NET_LISTENER_H
 
 #include "net/address.h"
-#include "net/probe.h"
+#include "net/connection.h"
 
 #include "stated/status.h"
 
@@ -12,7 +11,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
+
+#if NNG_MAJOR_VERSION != 1 || NNG_MINOR_VERSION < 5
+#error "stated needs NNG 1.5 or a later 1.x"
+#endif
 
 /* Endpoints of one server. */
 #define LISTENER_MAX 16
@@ -22,23 +24,32 @@
 
 struct listener {
     char endpoint[LISTENER_ENDPOINT_BYTES]; /* as really bound */
-    uint32_t id;                            /* NNG's number for it */
+    bool marked;                            /* ipc */
     int lock_fd;                            /* of the ipc path; -1: none */
-    struct sockaddr_storage address;
-    socklen_t address_bytes;
-    atomic_uint_least64_t accepted; /* connections; counted where NNG reports them */
-    atomic_bool probed;             /* a try is under way: who counts tells the upkeep */
-    atomic_bool deaf;               /* the last try was not accepted */
-    struct probe probe;             /* the upkeep thread's */
+    struct connection_host *host;
+    nng_stream_listener *stream_listener;
+    nng_aio *accept_aio;
+    bool pausing;                    /* the accept loop's own */
+    atomic_bool stopped;             /* on purpose */
+    atomic_bool ended;               /* the accept loop has ended, for whatever reason */
+    atomic_uint_least64_t failed_ns; /* when accepting last failed; 0 = never */
 };
 
-/* Binds and accepts. On failure nothing is held, and the errors are those of transport_listen. May
-   block on name resolution. */
-enum stated_code listener_open(struct listener *self, nng_socket socket, const char *url,
+/* Binds; connections wait in the system's queue until listener_start. On failure nothing is held,
+   and the errors are those of transport_listen. May block on name resolution. */
+enum stated_code listener_open(struct listener *self, struct connection_host *host, const char *url,
                                struct stated_status *status) STATED_MUST_USE;
 
-/* Ends a try that is under way and lets go of the lock. After the socket was closed, which closes
-   the endpoint itself. */
+/* Accepts; connections belong to the host. */
+void listener_start(struct listener *self);
+
+/* Accepts nothing more, and an ipc path is gone. Any thread, never blocks, idempotent. */
+void listener_stop(struct listener *self);
+
+/* Stops, waits until no callback runs and lets go of the lock. Not from a callback. */
 void listener_close(struct listener *self);
+
+/* True while it should accept but cannot. Any thread, never blocks. */
+bool listener_is_deaf(const struct listener *self, uint64_t now_ns);
 
 #endif

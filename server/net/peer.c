@@ -1,45 +1,20 @@
 #include "net/peer.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-static uint32_t bucket_of(const struct peer_table *self, uint32_t pipe)
+void peer_table_init(struct peer_table *self, uint32_t max_peers)
 {
-    return pipe & self->bucket_mask; /* NNG numbers pipes one after the other */
-}
-
-enum stated_code peer_table_init(struct peer_table *self, uint32_t max_peers)
-{
-    uint32_t buckets = 64;
-    while (buckets < max_peers && buckets < 1u << 20) {
-        buckets *= 2;
-    }
-    *self = (struct peer_table){.max_peers = max_peers, .bucket_mask = buckets - 1};
-    self->guarded.buckets = calloc(buckets, sizeof(struct peer *));
-    if (self->guarded.buckets == NULL) {
-        return STATED_RESOURCE_EXHAUSTED;
-    }
+    *self = (struct peer_table){.max_peers = max_peers};
     pthread_mutex_init(&self->mutex, NULL);
-    list_init(&self->guarded.peers);
+    list_init(&self->guarded.present);
+    list_init(&self->guarded.left);
+    list_init(&self->guarded.taken);
     list_init(&self->guarded.gone);
-    return STATED_OK;
-}
-
-static struct peer *peer_of_node(struct list_node *node)
-{
-    return CONTAINER_OF(node, struct peer, node);
 }
 
 void peer_table_deinit(struct peer_table *self)
 {
-    struct list_node *node;
-    while ((node = list_pop_front(&self->guarded.peers)) != NULL ||
-           (node = list_pop_front(&self->guarded.gone)) != NULL) {
-        peer_release(peer_of_node(node));
-    }
     pthread_mutex_destroy(&self->mutex);
-    free(self->guarded.buckets);
-    self->guarded.buckets = NULL;
 }
 
 void peer_table_close(struct peer_table *self)
@@ -49,71 +24,47 @@ void peer_table_close(struct peer_table *self)
     pthread_mutex_unlock(&self->mutex);
 }
 
-static struct peer *peer_new(uint32_t pipe, const char *name, uint64_t now_ns)
+bool peer_admit(struct peer *self, struct peer_table *table, const char *name,
+                void (*destroy)(struct peer *self), uint64_t now_ns)
 {
-    struct peer *peer = calloc(1, sizeof(*peer));
-    if (peer == NULL) {
-        return NULL;
-    }
-    gate_party_init(&peer->party);
-    peer->pipe = pipe;
-    atomic_init(&peer->references, 1);
-    atomic_init(&peer->active_ns, now_ns);
-    list_node_init(&peer->node);
-    snprintf(peer->name, sizeof(peer->name), "%s", name);
-    return peer;
-}
+    gate_party_init(&self->party);
+    snprintf(self->name, sizeof(self->name), "%s", name);
+    self->table = table;
+    self->destroy = destroy;
+    atomic_init(&self->references, 1);
+    atomic_init(&self->frames, 0);
+    atomic_init(&self->served, false);
+    atomic_init(&self->active_ns, now_ns);
+    atomic_init(&self->partial_ns, 0);
+    atomic_init(&self->sending_ns, 0);
+    list_node_init(&self->node);
+    list_node_init(&self->gone_node);
 
-bool peer_table_admit(struct peer_table *self, uint32_t pipe, const char *name, uint64_t now_ns)
-{
-    struct peer *peer = peer_new(pipe, name, now_ns);
-    pthread_mutex_lock(&self->mutex);
-    bool admitted = peer != NULL && !self->guarded.closed &&
-                    atomic_load_explicit(&self->count, memory_order_relaxed) < self->max_peers;
+    pthread_mutex_lock(&table->mutex);
+    bool admitted = !table->guarded.closed && atomic_load(&table->count) < table->max_peers;
     if (admitted) {
-        struct peer **bucket = &self->guarded.buckets[bucket_of(self, pipe)];
-        peer->next = *bucket;
-        *bucket = peer;
-        list_push_back(&self->guarded.peers, &peer->node);
-        atomic_fetch_add_explicit(&self->count, 1, memory_order_relaxed);
+        list_push_back(&table->guarded.present, &self->node);
+        atomic_fetch_add(&table->count, 1);
     }
-    pthread_mutex_unlock(&self->mutex);
-    atomic_fetch_add_explicit(admitted ? &self->admitted : &self->refused, 1, memory_order_relaxed);
-    if (!admitted) {
-        free(peer);
-    }
+    pthread_mutex_unlock(&table->mutex);
+    atomic_fetch_add(admitted ? &table->admitted : &table->refused, 1);
     return admitted;
 }
 
-/* Where the peer is linked into its bucket; points at NULL when it is not there. Under the mutex.
- */
-static struct peer **find(struct peer_table *self, uint32_t pipe)
+bool peer_leave(struct peer *self)
 {
-    struct peer **link = &self->guarded.buckets[bucket_of(self, pipe)];
-    while (*link != NULL && (*link)->pipe != pipe) {
-        link = &(*link)->next;
+    struct peer_table *table = self->table;
+    pthread_mutex_lock(&table->mutex);
+    list_remove(&self->node);
+    list_push_back(&table->guarded.left, &self->node);
+    atomic_fetch_sub(&table->count, 1);
+    bool left_frames = atomic_load(&self->frames) > 0;
+    if (left_frames) {
+        list_push_back(&table->guarded.gone, &self->gone_node);
     }
-    return link;
-}
-
-bool peer_table_remove(struct peer_table *self, uint32_t pipe)
-{
-    pthread_mutex_lock(&self->mutex);
-    struct peer **link = find(self, pipe);
-    struct peer *peer = *link;
-    bool left_frames = false;
-    if (peer != NULL) {
-        *link = peer->next;
-        list_remove(&peer->node);
-        atomic_fetch_sub_explicit(&self->count, 1, memory_order_relaxed);
-        left_frames = atomic_load_explicit(&peer->frames, memory_order_relaxed) > 0;
-        if (left_frames) {
-            list_push_back(&self->guarded.gone, &peer->node);
-        }
-    }
-    pthread_mutex_unlock(&self->mutex);
-    if (peer != NULL && !left_frames) {
-        peer_release(peer);
+    pthread_mutex_unlock(&table->mutex);
+    if (!left_frames) {
+        peer_release(self);
     }
     return left_frames;
 }
@@ -123,79 +74,127 @@ struct peer *peer_table_take_gone(struct peer_table *self)
     pthread_mutex_lock(&self->mutex);
     struct list_node *node = list_pop_front(&self->guarded.gone);
     pthread_mutex_unlock(&self->mutex);
-    return node == NULL ? NULL : peer_of_node(node);
+    return node == NULL ? NULL : CONTAINER_OF(node, struct peer, gone_node);
 }
 
-struct peer *peer_begin_frame(struct peer_table *self, uint32_t pipe)
+void peer_acquire(struct peer *self)
 {
-    pthread_mutex_lock(&self->mutex);
-    struct peer *peer = *find(self, pipe);
-    if (peer != NULL) {
-        atomic_fetch_add_explicit(&peer->references, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&peer->frames, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&self->references, 1, memory_order_relaxed);
+}
+
+/* For one that was found in a list, whose last reference may just have been given back. */
+static bool try_acquire(struct peer *self)
+{
+    unsigned references = atomic_load_explicit(&self->references, memory_order_relaxed);
+    while (references > 0) {
+        if (atomic_compare_exchange_weak(&self->references, &references, references + 1)) {
+            return true;
+        }
     }
-    pthread_mutex_unlock(&self->mutex);
-    return peer;
+    return false;
 }
 
-void peer_end_frame(struct peer *peer, bool completed, uint64_t now_ns)
+void peer_release(struct peer *self)
 {
-    if (completed) {
-        atomic_store_explicit(&peer->active_ns, now_ns, memory_order_relaxed);
-        atomic_store_explicit(&peer->served, true, memory_order_relaxed);
+    if (atomic_fetch_sub_explicit(&self->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    pthread_mutex_lock(&self->table->mutex);
+    list_remove(&self->node);
+    pthread_mutex_unlock(&self->table->mutex);
+    self->destroy(self);
+}
+
+void peer_begin_frame(struct peer *self)
+{
+    peer_acquire(self);
+    atomic_fetch_add_explicit(&self->frames, 1, memory_order_relaxed);
+}
+
+void peer_end_frame(struct peer *self, bool answered, uint64_t now_ns)
+{
+    if (answered) {
+        atomic_store_explicit(&self->active_ns, now_ns, memory_order_relaxed);
+        atomic_store_explicit(&self->served, true, memory_order_relaxed);
     }
     /* After the time: a sweep that sees no frame has to see when the last one ended. */
-    atomic_fetch_sub_explicit(&peer->frames, 1, memory_order_release);
-    peer_release(peer);
+    atomic_fetch_sub_explicit(&self->frames, 1, memory_order_release);
+    peer_release(self);
 }
 
-void peer_release(struct peer *peer)
+static bool is_over(uint64_t since_ns, uint64_t limit_ns, uint64_t now_ns)
 {
-    if (atomic_fetch_sub_explicit(&peer->references, 1, memory_order_acq_rel) == 1) {
-        free(peer);
+    return since_ns != 0 && now_ns > since_ns && now_ns - since_ns > limit_ns;
+}
+
+static enum peer_fault judge(const struct peer *peer, const struct peer_limits *limits,
+                             uint64_t now_ns)
+{
+    if (is_over(atomic_load(&peer->sending_ns), limits->sending_ns, now_ns)) {
+        return PEER_SLOW;
     }
-}
-
-static bool is_idle(const struct peer *peer, const struct peer_sweep *sweep)
-{
+    if (is_over(atomic_load(&peer->partial_ns), limits->partial_ns, now_ns)) {
+        return PEER_STALLED;
+    }
     if (atomic_load_explicit(&peer->frames, memory_order_acquire) > 0) {
-        return false;
+        return PEER_FINE;
     }
-    bool served = atomic_load_explicit(&peer->served, memory_order_relaxed);
-    uint64_t since_ns = atomic_load_explicit(&peer->active_ns, memory_order_relaxed);
-    uint64_t limit_ns = served ? sweep->idle_ns : sweep->first_ns;
-    return sweep->now_ns > since_ns && sweep->now_ns - since_ns > limit_ns;
+    uint64_t limit_ns = atomic_load(&peer->served) ? limits->idle_ns : limits->first_ns;
+    return is_over(atomic_load(&peer->active_ns), limit_ns, now_ns) ? PEER_IDLE : PEER_FINE;
 }
 
-size_t peer_table_sweep(struct peer_table *self, const struct peer_sweep *sweep, size_t *left,
-                        uint32_t pipes[PEER_SWEEP_STEP])
+size_t peer_table_sweep(struct peer_table *self, const struct peer_limits *limits, uint64_t now_ns,
+                        size_t *to_do, struct peer_finding findings[PEER_SWEEP_STEP])
 {
-    size_t idle = 0;
+    size_t found = 0;
     pthread_mutex_lock(&self->mutex);
-    size_t count = atomic_load_explicit(&self->count, memory_order_relaxed);
-    *left = *left < count ? *left : count;
-    size_t step = *left < PEER_SWEEP_STEP ? *left : PEER_SWEEP_STEP;
+    size_t count = atomic_load(&self->count);
+    *to_do = *to_do < count ? *to_do : count;
+    size_t step = *to_do < PEER_SWEEP_STEP ? *to_do : PEER_SWEEP_STEP;
     for (size_t i = 0; i < step; i++) {
-        struct list_node *node = list_pop_front(&self->guarded.peers);
-        list_push_back(&self->guarded.peers, node);
-        if (is_idle(peer_of_node(node), sweep)) {
-            pipes[idle++] = peer_of_node(node)->pipe;
+        struct list_node *node = list_pop_front(&self->guarded.present);
+        list_push_back(&self->guarded.present, node);
+        struct peer *peer = CONTAINER_OF(node, struct peer, node);
+        enum peer_fault fault = judge(peer, limits, now_ns);
+        if (fault != PEER_FINE) {
+            peer_acquire(peer); /* one that is present has the table's reference */
+            findings[found++] = (struct peer_finding){.peer = peer, .fault = fault};
         }
     }
     pthread_mutex_unlock(&self->mutex);
-    *left -= step;
-    return idle;
+    *to_do -= step;
+    return found;
+}
+
+struct peer *peer_table_take_next(struct peer_table *self)
+{
+    struct peer *next = NULL;
+    pthread_mutex_lock(&self->mutex);
+    while (next == NULL) {
+        struct list_node *node = list_pop_front(&self->guarded.present);
+        if (node == NULL) {
+            node = list_pop_front(&self->guarded.left);
+        }
+        if (node == NULL) {
+            break;
+        }
+        list_push_back(&self->guarded.taken, node);
+        struct peer *peer = CONTAINER_OF(node, struct peer, node);
+        next = try_acquire(peer) ? peer : NULL;
+    }
+    pthread_mutex_unlock(&self->mutex);
+    return next;
 }
 
 uint64_t peer_table_last_active_ns(struct peer_table *self)
 {
     uint64_t last_ns = 0;
     pthread_mutex_lock(&self->mutex);
-    for (struct list_node *node = list_first(&self->guarded.peers); node != NULL;
-         node = list_after(&self->guarded.peers, node)) {
-        struct peer *peer = peer_of_node(node);
-        uint64_t active_ns = atomic_load_explicit(&peer->active_ns, memory_order_relaxed);
-        if (atomic_load_explicit(&peer->served, memory_order_relaxed) && active_ns > last_ns) {
+    for (struct list_node *node = list_first(&self->guarded.present); node != NULL;
+         node = list_after(&self->guarded.present, node)) {
+        struct peer *peer = CONTAINER_OF(node, struct peer, node);
+        uint64_t active_ns = atomic_load(&peer->active_ns);
+        if (atomic_load(&peer->served) && active_ns > last_ns) {
             last_ns = active_ns;
         }
     }

@@ -1,98 +1,119 @@
-/* Connections: who is there, what they have in flight, and since when they are silent. Knows pipes
-   by number only and touches no socket. */
+/* Peers: who is connected, what they have in flight, and since when they are silent, stuck or slow.
+   Knows no socket: a connection embeds its peer. */
 #ifndef STATED_NET_PEER_H
 #define STATED_NET_PEER_H
 
 #include "base/list.h"
 #include "sched/gate.h"
 
-#include "stated/status.h"
-
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Room for a peer's description with its NUL. */
 #define PEER_NAME_BYTES 64
 
-/* One connection. Counted: the table holds one reference while the connection lives, each frame of
-   it one more until its reply has been handed over. So the party outlives its last call. */
+struct peer_table;
+
+/* Counted. The table holds one reference until the peer leaves, each of its frames one until its
+   reply is gone, and the connection one for each operation under way. So the party outlives its
+   last call. */
 struct peer {
     struct gate_party party;
-    uint32_t pipe;
+    char name[PEER_NAME_BYTES]; /* for people: an address, or a process and its user */
+    struct peer_table *table;
+    void (*destroy)(struct peer *self); /* the last reference has been given back */
     atomic_uint references;
-    atomic_uint frames;              /* received, the reply not yet handed over */
-    atomic_uint_least64_t active_ns; /* when it came, then when it last completed a request */
-    atomic_bool served;              /* has completed a request */
-    char name[PEER_NAME_BYTES];      /* for people: an address, or a process and its user */
-    struct peer *next;               /* in its bucket; the table's */
-    struct list_node node;           /* in the table, then in its list of the gone; the table's */
+    atomic_uint frames; /* received, the reply not yet gone */
+    atomic_bool served; /* has had a reply */
+    /* Monotonic times; 0 = not so now. */
+    atomic_uint_least64_t active_ns;  /* when it came, then when it last had a reply */
+    atomic_uint_least64_t partial_ns; /* an unfinished frame: when its last bytes came */
+    atomic_uint_least64_t sending_ns; /* an unfinished send: when its last bytes went */
+    struct list_node node;            /* the table's */
+    struct list_node gone_node;       /* the table's */
 };
+
+/* The limits a sweep checks. */
+struct peer_limits {
+    uint64_t idle_ns;    /* without a frame in flight, since its last reply */
+    uint64_t first_ns;   /* without a frame in flight, before its first reply */
+    uint64_t partial_ns; /* without a byte more of an unfinished frame */
+    uint64_t sending_ns; /* without taking a byte more of an unfinished reply */
+};
+
+enum peer_fault { PEER_FINE, PEER_IDLE, PEER_STALLED, PEER_SLOW };
 
 struct peer_table {
     uint32_t max_peers;
-    uint32_t bucket_mask;
-    atomic_uint count;
+    atomic_uint count; /* that have not left */
     atomic_uint_least64_t admitted;
     atomic_uint_least64_t refused;
     pthread_mutex_t mutex;
     struct {
-        struct peer **buckets;
-        struct list peers; /* in no particular order */
-        struct list gone; /* removed with frames in flight, not yet taken by peer_table_take_gone */
+        struct list present; /* by `node`; swept in turn */
+        struct list left;    /* by `node`; somebody still holds them */
+        struct list taken;   /* by `node`; peer_table_take_next gave them out */
+        struct list gone;    /* by `gone_node`; left with frames in flight, not yet taken */
         bool closed;
     } guarded;
 };
 
-/* RESOURCE_EXHAUSTED when memory is out. */
-enum stated_code peer_table_init(struct peer_table *self, uint32_t max_peers) STATED_MUST_USE;
+void peer_table_init(struct peer_table *self, uint32_t max_peers);
 
-/* Forgets the connections that are left and frees. No frame may be in flight. */
+/* No peer may be left in it. */
 void peer_table_deinit(struct peer_table *self);
 
-/* Refuses every new connection from now on. Any thread. */
+/* Refuses every new peer from now on. Any thread. */
 void peer_table_close(struct peer_table *self);
 
-/* A connection has come. False: refuse it, there are too many or the table is closed, or memory is
-   out. name is copied. Any thread, never blocks. */
-bool peer_table_admit(struct peer_table *self, uint32_t pipe, const char *name,
-                      uint64_t now_ns) STATED_MUST_USE;
+/* Makes a peer, in the connection's memory, and takes it in. name is copied. False: refuse the
+   connection, there are too many or the table is closed; nothing is kept then. Any thread, never
+   blocks. */
+bool peer_admit(struct peer *self, struct peer_table *table, const char *name,
+                void (*destroy)(struct peer *self), uint64_t now_ns);
 
-/* A connection has gone; harmless when it was refused. True: it left frames behind, and
-   peer_table_take_gone should be called soon. Any thread, never blocks. */
-bool peer_table_remove(struct peer_table *self, uint32_t pipe);
+/* The connection is closed; once per peer. Gives the table's reference back, at once or, when
+   frames are in flight, by way of peer_table_take_gone. True in that case: that should be called
+   soon. Any thread, never blocks. */
+bool peer_leave(struct peer *self);
 
-/* One that has gone and left frames behind; to be released by the caller. NULL: no more. */
-struct peer *peer_table_take_gone(struct peer_table *self) STATED_MUST_USE;
+/* One that has left with frames in flight; the reference is the caller's. NULL: no more. */
+struct peer *peer_table_take_gone(struct peer_table *self);
 
-/* A frame has come: its peer, to be ended with peer_end_frame; NULL when the connection is gone.
-   Any thread, never blocks. */
-struct peer *peer_begin_frame(struct peer_table *self, uint32_t pipe) STATED_MUST_USE;
+void peer_acquire(struct peer *self);
 
-/* The frame's reply has been handed over (or, with completed false, given up). The peer may be gone
-   afterwards. Any thread, never blocks. */
-void peer_end_frame(struct peer *peer, bool completed, uint64_t now_ns);
+/* Destroys the peer with the last reference. Any thread, never blocks. */
+void peer_release(struct peer *self);
 
-/* Gives a reference back; frees the peer with the last one. */
-void peer_release(struct peer *peer);
+/* A frame has come: holds the peer until peer_end_frame. */
+void peer_begin_frame(struct peer *self);
 
-struct peer_sweep {
-    uint64_t now_ns;
-    uint64_t idle_ns;  /* without a completed request for this long, and no frame in flight */
-    uint64_t first_ns; /* the same before the first request */
-};
+/* The frame's reply is gone, or (with answered false) will never be sent. The peer may be
+ * destroyed. */
+void peer_end_frame(struct peer *self, bool answered, uint64_t now_ns);
 
-/* The most connections that one step of a sweep looks at. */
+/* The most peers that one step of a sweep looks at. */
 #define PEER_SWEEP_STEP 128
 
-/* Looks at up to *left connections, those longest not looked at first, takes as many off *left, and
-   writes the pipes of the idle ones; returns how many those are. *left is 0 when there are no more.
-   Any thread; holds the table's mutex for the step. */
-size_t peer_table_sweep(struct peer_table *self, const struct peer_sweep *sweep, size_t *left,
-                        uint32_t pipes[PEER_SWEEP_STEP]);
+struct peer_finding {
+    struct peer *peer; /* a reference of the receiver's */
+    enum peer_fault fault;
+};
 
-/* When any connection that is there last completed a request; 0 = none did. Any thread. */
+/* Looks at up to *to_do peers, those longest not looked at first, takes as many off *to_do, and
+   says which are at fault; returns how many. *to_do is 0 when there are no more. Any thread; holds
+   the table's mutex for the step. */
+size_t peer_table_sweep(struct peer_table *self, const struct peer_limits *limits, uint64_t now_ns,
+                        size_t *to_do, struct peer_finding findings[PEER_SWEEP_STEP]);
+
+/* For taking everything apart: each peer that is not destroyed yet, whether it has left or not,
+   once, with a reference of the caller's; NULL: that was all. */
+struct peer *peer_table_take_next(struct peer_table *self);
+
+/* When any peer that is there last had a reply; 0 = none had. Any thread. */
 uint64_t peer_table_last_active_ns(struct peer_table *self);
 
 #endif

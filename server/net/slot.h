@@ -1,67 +1,82 @@
-/* Slots: one NNG context, one aio and one exchange each, which carry a frame from its receive to
-   the sending of its reply. As many as the load needs, up to a limit. */
+/* Slots: each carries one frame from its receipt to the sending of its reply, and remembers where
+   the reply goes. As many as the load needs, up to a limit. */
 #ifndef STATED_NET_SLOT_H
 #define STATED_NET_SLOT_H
 
-#include "net/peer.h"
+#include "base/list.h"
+#include "net/sp.h"
+#include "rpc/exchange.h"
 
-#include "stated/status.h"
-
-#include <nng/nng.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct dispatch;
-struct slot;
+struct connection;
+
+/* FREE -> RUNNING -> SENDING -> FREE, or RUNNING -> FREE when the reply has nowhere to go. */
+enum slot_state { SLOT_FREE, SLOT_RUNNING, SLOT_SENDING, SLOT_STATES };
+
+/* Belongs to one thread at a time: the receiving one, then whoever answers, then the sending one.
+ */
+struct slot {
+    struct slot_pool *pool;
+    struct exchange exchange;
+    enum slot_state state;
+    struct connection *connection; /* while not FREE; its frame holds the peer */
+    uint8_t path[SP_MAX_PATH_BYTES];
+    size_t path_bytes;
+    uint8_t *reply; /* with its SP header; kept for the next frame unless it is large */
+    size_t reply_capacity;
+    size_t reply_bytes;
+    struct slot *next; /* in the pool or in the connection's queue */
+};
 
 struct slot_pool_options {
-    nng_socket socket; /* REP */
-    struct dispatch *dispatch;
-    struct peer_table *peers;
     uint32_t max_slots;
-    uint32_t max_frames_per_peer;
-    uint32_t reply_timeout_ms;
-    /* Few receives are posted and no slot is at rest: call slot_pool_grow soon. From a callback of
-       NNG; must not block. Not called again before slot_pool_grow has succeeded. */
-    void (*starved)(void *context);
+    struct dispatch *dispatch;
+    void (*answered)(struct exchange *exchange); /* of every slot's exchange */
+    /* A slot has become free while somebody waits for one. Any thread; must not block. */
+    void (*available)(void *context);
     void *context;
 };
 
 struct slot_pool {
     struct slot_pool_options options;
-    atomic_uint receiving; /* receives posted */
-    atomic_uint busy;      /* frames received, their replies not yet handed over */
-    atomic_bool starving;  /* starved was called, slot_pool_grow not yet */
-    atomic_uint_least64_t closed_slow;
+    atomic_uint busy; /* not FREE */
     pthread_mutex_t mutex;
     struct {
-        struct slot **slots;
+        struct slot *free;
+        uint32_t n_free;
         uint32_t count;
-        struct slot *resting;
+        struct list waiting;
     } guarded;
 };
 
-/* Opens no slot yet. RESOURCE_EXHAUSTED when memory is out. */
-enum stated_code slot_pool_init(struct slot_pool *self,
-                                const struct slot_pool_options *options) STATED_MUST_USE;
+void slot_pool_init(struct slot_pool *self, const struct slot_pool_options *options);
 
-/* Opens slots and posts their receives: a few the first time, then as many again as there are, up
-   to the limit. RESOURCE_EXHAUSTED when not even one could be opened though the limit allows it:
-   call again later. One thread at a time; takes NNG's locks, so not from a callback. */
-enum stated_code slot_pool_grow(struct slot_pool *self) STATED_MUST_USE;
-
-/* Stops every aio and closes every context: nothing is received or sent afterwards and no callback
-   runs. Blocks until running callbacks have returned; not from one. Not beside slot_pool_grow. */
-void slot_pool_stop(struct slot_pool *self);
-
-/* Frees the slots with what is left in them. After slot_pool_stop; every exchange has been answered
-   and is on no thread's stack any more. */
+/* Every slot has been given back and nobody waits. */
 void slot_pool_deinit(struct slot_pool *self);
 
-/* Slots that are open. Any thread. */
+/* A FREE slot; NULL at the limit or when memory is out: then `waiter` is in line for one. Any
+   thread, never blocks. */
+struct slot *slot_pool_take(struct slot_pool *self, struct list_node *waiter);
+
+/* Takes a slot back, whatever its state. Any thread, never blocks. */
+void slot_pool_give(struct slot *slot);
+
+/* The first in line, when there is a slot for it (or with `any`, in any case); it is in line no
+   more. NULL: nobody, or no slot. Any thread. */
+struct list_node *slot_pool_next_waiter(struct slot_pool *self, bool any);
+
+/* Slots that exist. Any thread. */
 uint32_t slot_pool_count(struct slot_pool *self);
+
+/* Moves along the states above; anything else ends the program. */
+void slot_move(struct slot *self, enum slot_state to);
+
+/* Room for a reply of that many bytes; false when memory is out. */
+bool slot_reserve_reply(struct slot *self, size_t bytes);
 
 #endif

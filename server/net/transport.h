@@ -1,17 +1,20 @@
-/* The transport: NNG endpoints, connections and slots, from a frame's bytes to its reply's bytes.
+/* The transport: endpoints, connections and slots, from a frame's bytes to its reply's bytes.
+
+   It speaks the REP side of SP (net/sp.h) over NNG's byte streams, not over NNG's REP socket: that
+   one loses the end of a half done send or receive when a connection is closed beside it (any busy
+   client that dies, NNG 1.5.2), and then its only thread that frees connections waits for ever.
 
    A server goes through it in this order, each step once, on one thread:
 
        transport_new
-       transport_listen          for every endpoint; connections are accepted from here on, and
-                                 their first frames wait
-       transport_start           frames are received
+       transport_listen          for every endpoint: bound, connections wait
+       transport_start           connections are accepted, frames received
          ...
-       transport_stop_accepting  new connections are refused; frames still come in, so the gate
-                                 has to refuse their calls (gate_drain)
+       transport_stop_accepting  endpoints are gone; frames still come in, so the gate has to
+                                 refuse their calls (gate_drain)
        (gate_wait_idle)          every call has its outcome
        transport_linger          the last replies leave
-       transport_close           no callback of NNG runs any more; endpoints are gone
+       transport_close           no callback of NNG runs any more; connections are gone
        (gate_free)               workers are joined, so nothing answers any more
        transport_free
 
@@ -41,14 +44,10 @@ struct transport_options {
        within 30 s at the latest. */
     uint32_t idle_timeout_ms;
 
-    /* For these, 0 means the default. */
-
-    /* Received and not yet taken back as replies (4096); more costs the connection. */
-    uint32_t max_frames_per_connection;
-    /* A peer that does not take a reply for this long is cut off (10 s). */
+    /* A peer that does not take a byte more of its replies for this long is cut off; 0 = 10 s. */
     uint32_t reply_timeout_ms;
-    /* Between two self-checks of the endpoints (10 s). */
-    uint32_t probe_interval_ms;
+    /* A connection is not read on while it has this many frames in flight; 0 = 2048. */
+    uint32_t max_frames_per_connection;
 
     /* The connection behind `party` is gone: drop its queued calls (gate_cancel_party). On the
        transport's own thread, without a lock; may be called until transport_close has returned. */
@@ -68,18 +67,18 @@ enum stated_code transport_new(const struct transport_options *options, struct d
 enum stated_code transport_listen(struct transport *self, const char *url,
                                   struct stated_status *status) STATED_MUST_USE;
 
-/* Opens the first slots and starts the upkeep thread. RESOURCE_EXHAUSTED when it cannot. */
+/* Accepts and receives. RESOURCE_EXHAUSTED when it cannot start its thread. */
 enum stated_code transport_start(struct transport *self,
                                  struct stated_status *status) STATED_MUST_USE;
 
-/* Refuses connections from now on; those that exist stay. Any thread, never blocks, idempotent. */
+/* Closes the endpoints; connections that exist stay. Any thread, never blocks, idempotent. */
 void transport_stop_accepting(struct transport *self);
 
 /* Waits until no reply is on its way and what was sent has had about 100 ms to leave; at most
    about a second. Returns at once when nothing was sent lately. Blocks. */
 void transport_linger(struct transport *self);
 
-/* Closes endpoints and connections; afterwards no callback runs and nothing is received or sent.
+/* Closes the connections; afterwards no callback runs and nothing is received or sent.
    An exchange that is still running may be answered later, into the void. Blocks, a little. Not
    from a callback or a worker. */
 void transport_close(struct transport *self);
@@ -96,8 +95,8 @@ struct transport_figures {
     uint64_t accepted;
     uint64_t refused;     /* over the limit, or while stopping */
     uint64_t closed_idle; /* no request completed in time */
-    uint64_t closed_slow; /* replies not taken in time, or too many of them outstanding */
-    /* Accepted no connection when it was last tried; NULL = all did. The transport's. */
+    uint64_t closed_slow; /* replies not taken in time */
+    /* Should accept connections but cannot; NULL = all can. The transport's. */
     const char *deaf_endpoint;
 };
 

@@ -7,186 +7,150 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* A first request is due within this, however long connections may be silent later. */
+/* A first request is due within this, and the next bytes of an unfinished one, however long
+   connections may be silent otherwise. */
 #define FIRST_REQUEST_MS 30000
-/* How much later than its limit a silent connection may be found: an eighth of it, within these. */
+/* How much later than its limit a connection may be closed: an eighth of it, within these. */
 #define SWEEP_MIN_MS 20
 #define SWEEP_MAX_MS 5000
-/* An endpoint that has not accepted within this is deaf. NNG itself pauses for 100 ms at times. */
-#define PROBE_TIMEOUT_MS 3000
-/* Between two looks at a try that waits for nothing that could wake the thread, and between two
-   attempts at opening slots while memory is out. */
-#define RETRY_MS 50
+/* Between two lines of the log about the same thing, and the longest sleep. */
+#define REPORT_MS 10000
+/* Connections that are taken up again in one round, and the time until the next if that was not
+ * all. */
+#define RESUME_STEP 256
+#define RESUME_AGAIN_MS 10
 
 static uint64_t ns_of_ms(uint64_t ms)
 {
     return ms * CLOCK_NS_PER_MS;
 }
 
-static uint32_t first_request_ms(const struct upkeep *self)
+static uint32_t lesser(uint32_t a, uint32_t b)
 {
-    uint32_t idle_ms = self->options.idle_timeout_ms;
-    return idle_ms < FIRST_REQUEST_MS ? idle_ms : FIRST_REQUEST_MS;
+    return a < b ? a : b;
 }
 
 static uint32_t sweep_interval_ms(const struct upkeep *self)
 {
-    uint32_t interval_ms = first_request_ms(self) / 8;
-    if (interval_ms < SWEEP_MIN_MS) {
-        return SWEEP_MIN_MS;
-    }
-    return interval_ms > SWEEP_MAX_MS ? SWEEP_MAX_MS : interval_ms;
+    uint32_t limit_ms = lesser(lesser(self->options.idle_timeout_ms, FIRST_REQUEST_MS),
+                               self->options.reply_timeout_ms);
+    return limit_ms / 8 < SWEEP_MIN_MS ? SWEEP_MIN_MS : lesser(limit_ms / 8, SWEEP_MAX_MS);
 }
 
-void upkeep_cancel_gone(const struct upkeep_options *options)
+void upkeep_cancel_gone(struct upkeep *self)
 {
     struct peer *peer;
-    while ((peer = peer_table_take_gone(options->peers)) != NULL) {
-        options->party_gone(options->context, &peer->party);
+    while ((peer = peer_table_take_gone(self->options.host->peers)) != NULL) {
+        self->options.party_gone(self->options.context, &peer->party);
         peer_release(peer);
     }
 }
 
-static void close_idle(struct upkeep *self, const uint32_t *pipes, size_t n)
+static void close_faulty(const struct peer_finding *finding)
 {
-    for (size_t i = 0; i < n; i++) {
-        nng_pipe_close((nng_pipe){.id = pipes[i]});
-    }
-    atomic_fetch_add_explicit(&self->closed_idle, n, memory_order_relaxed);
+    static const struct {
+        enum connection_end end;
+        const char *reason;
+    } ends[] = {
+        [PEER_IDLE] = {CONNECTION_IDLE, "no completed request for too long"},
+        [PEER_STALLED] = {CONNECTION_IDLE, "its frame does not go on"},
+        [PEER_SLOW] = {CONNECTION_SLOW, "it does not take its reply"},
+    };
+    log_debug("closing the connection of %s: %s", finding->peer->name, ends[finding->fault].reason);
+    connection_close(connection_of_peer(finding->peer), ends[finding->fault].end);
+    peer_release(finding->peer);
 }
 
 /* In steps, so that the table's mutex is never held for long. */
 static void sweep(struct upkeep *self, uint64_t now_ns)
 {
-    const struct peer_sweep limits = {
-        .now_ns = now_ns,
+    uint32_t first_ms = lesser(self->options.idle_timeout_ms, FIRST_REQUEST_MS);
+    const struct peer_limits limits = {
         .idle_ns = ns_of_ms(self->options.idle_timeout_ms),
-        .first_ns = ns_of_ms(first_request_ms(self)),
+        .first_ns = ns_of_ms(first_ms),
+        .partial_ns = ns_of_ms(first_ms),
+        .sending_ns = ns_of_ms(self->options.reply_timeout_ms),
     };
-    size_t left = atomic_load_explicit(&self->options.peers->count, memory_order_relaxed);
-    while (left > 0) {
-        uint32_t pipes[PEER_SWEEP_STEP];
-        size_t idle = peer_table_sweep(self->options.peers, &limits, &left, pipes);
-        close_idle(self, pipes, idle);
+    size_t to_do = atomic_load(&self->options.host->peers->count);
+    while (to_do > 0) {
+        struct peer_finding findings[PEER_SWEEP_STEP];
+        size_t found =
+            peer_table_sweep(self->options.host->peers, &limits, now_ns, &to_do, findings);
+        for (size_t i = 0; i < found; i++) {
+            close_faulty(&findings[i]);
+        }
     }
 }
 
-/* What callbacks only count, because they must not wait for whoever reads the log. */
 static void report(struct upkeep *self)
 {
-    uint64_t refused = atomic_load(&self->options.peers->refused);
-    uint64_t idle = atomic_load(&self->closed_idle);
-    uint64_t slow = atomic_load(&self->options.slots->closed_slow);
-    if (refused > self->reported.refused) {
+    static const struct {
+        enum log_level level;
+        const char *reason; /* NULL: everyday */
+    } lines[CONNECTION_ENDS] = {
+        [CONNECTION_BROKEN] = {LOG_LEVEL_WARN, "did not speak the protocol or sent too much"},
+        [CONNECTION_IDLE] = {LOG_LEVEL_INFO, "completed no request for too long"},
+        [CONNECTION_SLOW] = {LOG_LEVEL_WARN, "did not take their replies"},
+        [CONNECTION_NO_MEMORY] = {LOG_LEVEL_ERROR, "could not be given memory"},
+    };
+    struct connection_host *host = self->options.host;
+    for (size_t i = 0; i < CONNECTION_ENDS; i++) {
+        uint64_t ended = atomic_load(&host->ended[i]);
+        if (lines[i].reason != NULL && ended > self->reported_ended[i]) {
+            log_write(lines[i].level, "closed %llu connections that %s",
+                      (unsigned long long)(ended - self->reported_ended[i]), lines[i].reason);
+        }
+        self->reported_ended[i] = ended;
+    }
+    uint64_t refused = atomic_load(&host->peers->refused);
+    if (refused > self->reported_refused) {
         log_warn("refused %llu connections; the limit is %u",
-                 (unsigned long long)(refused - self->reported.refused),
-                 self->options.peers->max_peers);
+                 (unsigned long long)(refused - self->reported_refused), host->peers->max_peers);
     }
-    if (idle > self->reported.closed_idle) {
-        log_info("closed %llu connections without a completed request for too long",
-                 (unsigned long long)(idle - self->reported.closed_idle));
-    }
-    if (slow > self->reported.closed_slow) {
-        log_warn("closed %llu connections that did not take their replies",
-                 (unsigned long long)(slow - self->reported.closed_slow));
-    }
-    self->reported.refused = refused;
-    self->reported.closed_idle = idle;
-    self->reported.closed_slow = slow;
+    self->reported_refused = refused;
 }
 
-static void note_verdict(struct listener *listener, enum probe_verdict verdict)
+/* False: there are more, or memory is out and they are in line again. */
+static bool resume_waiting(struct upkeep *self)
 {
-    atomic_store(&listener->probed, false);
-    if (verdict == PROBE_IMPOSSIBLE) {
-        return;
-    }
-    bool deaf = verdict == PROBE_DEAF;
-    if (atomic_exchange(&listener->deaf, deaf) == deaf) {
-        return;
-    }
-    if (deaf) {
-        log_error("%s does not accept connections any more", listener->endpoint);
-    } else {
-        log_info("%s accepts connections again", listener->endpoint);
-    }
-}
-
-static void step_probe(struct listener *listener, uint64_t now_ns)
-{
-    enum probe_verdict verdict =
-        probe_step(&listener->probe, &listener->address, listener->address_bytes,
-                   atomic_load(&listener->accepted), now_ns);
-    if (verdict != PROBE_UNDECIDED) {
-        note_verdict(listener, verdict);
-    }
-}
-
-static void begin_probes(struct upkeep *self, uint64_t now_ns)
-{
-    for (size_t i = 0; i < self->options.n_listeners; i++) {
-        struct listener *listener = &self->options.listeners[i];
-        if (!atomic_load(&listener->probed)) {
-            probe_begin(&listener->probe, atomic_load(&listener->accepted),
-                        now_ns + ns_of_ms(PROBE_TIMEOUT_MS));
-            atomic_store(&listener->probed, true);
+    for (int i = 0; i < RESUME_STEP; i++) {
+        struct list_node *waiter = slot_pool_next_waiter(self->options.host->slots, false);
+        if (waiter == NULL) {
+            return true;
         }
+        connection_resume(waiter);
     }
-}
-
-static void step_probes(struct upkeep *self, uint64_t now_ns)
-{
-    for (size_t i = 0; i < self->options.n_listeners; i++) {
-        if (atomic_load(&self->options.listeners[i].probed)) {
-            step_probe(&self->options.listeners[i], now_ns);
-        }
-    }
+    return false;
 }
 
 /* One round; returns when the next is due. */
 static uint64_t work(struct upkeep *self)
 {
     uint64_t now_ns = clock_now_ns();
-    bool retry = false;
-    if (atomic_load(&self->options.slots->starving)) {
-        retry = slot_pool_grow(self->options.slots) != STATED_OK;
-    }
-    upkeep_cancel_gone(&self->options);
+    upkeep_cancel_gone(self);
+    bool resumed = resume_waiting(self);
     if (now_ns >= self->sweep_due_ns) {
         sweep(self, now_ns);
         self->sweep_due_ns = now_ns + ns_of_ms(sweep_interval_ms(self));
     }
-    if (now_ns >= self->probe_due_ns) {
-        begin_probes(self, now_ns);
+    if (now_ns >= self->report_due_ns) {
         report(self);
-        self->probe_due_ns = now_ns + ns_of_ms(self->options.probe_interval_ms);
+        self->report_due_ns = now_ns + ns_of_ms(REPORT_MS);
     }
-    step_probes(self, now_ns);
-    for (size_t i = 0; i < self->options.n_listeners; i++) {
-        retry = retry || atomic_load(&self->options.listeners[i].probed);
+    if (!resumed) {
+        return now_ns + ns_of_ms(RESUME_AGAIN_MS);
     }
-
-    uint64_t due_ns = self->probe_due_ns;
-    if (atomic_load(&self->options.peers->count) > 0 && self->sweep_due_ns < due_ns) {
-        due_ns = self->sweep_due_ns;
-    }
-    uint64_t retry_ns = now_ns + ns_of_ms(RETRY_MS);
-    return retry && retry_ns < due_ns ? retry_ns : due_ns;
+    bool sweeps = atomic_load(&self->options.host->peers->count) > 0;
+    return sweeps && self->sweep_due_ns < self->report_due_ns ? self->sweep_due_ns
+                                                              : self->report_due_ns;
 }
 
 static void wait_until(struct upkeep *self, uint64_t due_ns)
 {
-    struct pollfd fds[1 + LISTENER_MAX] = {{.fd = self->wake_fd, .events = POLLIN}};
-    nfds_t n = 1;
-    for (size_t i = 0; i < self->options.n_listeners; i++) {
-        fds[n++] = (struct pollfd){
-            .fd = probe_wants_to_write(&self->options.listeners[i].probe),
-            .events = POLLOUT,
-        };
-    }
+    struct pollfd wake = {.fd = self->wake_fd, .events = POLLIN};
     uint64_t now_ns = clock_now_ns();
     uint64_t wait_ms = due_ns > now_ns ? (due_ns - now_ns) / CLOCK_NS_PER_MS + 1 : 0;
-    if (poll(fds, n, (int)wait_ms) > 0 && fds[0].revents != 0) {
+    if (poll(&wake, 1, (int)wait_ms) > 0) {
         eventfd_t count;
         eventfd_read(self->wake_fd, &count);
     }
@@ -198,21 +162,24 @@ static void *run(void *argument)
     while (!atomic_load(&self->stopping)) {
         wait_until(self, work(self));
     }
+    report(self);
     return NULL;
 }
 
-enum stated_code upkeep_init(struct upkeep *self)
+enum stated_code upkeep_init(struct upkeep *self, const struct upkeep_options *options)
 {
-    *self = (struct upkeep){.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    *self = (struct upkeep){
+        .options = *options,
+        .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+    };
     return self->wake_fd < 0 ? STATED_RESOURCE_EXHAUSTED : STATED_OK;
 }
 
-enum stated_code upkeep_start(struct upkeep *self, const struct upkeep_options *options)
+enum stated_code upkeep_start(struct upkeep *self)
 {
     uint64_t now_ns = clock_now_ns();
-    self->options = *options;
     self->sweep_due_ns = now_ns + ns_of_ms(sweep_interval_ms(self));
-    self->probe_due_ns = now_ns + ns_of_ms(options->probe_interval_ms);
+    self->report_due_ns = now_ns + ns_of_ms(REPORT_MS);
     if (pthread_create(&self->thread, NULL, run, self) != 0) {
         return STATED_RESOURCE_EXHAUSTED;
     }

@@ -1,0 +1,184 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/connection.h"
+#include "net/sp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The receiving side ends here. */
+static void end_receiving(struct connection *self, enum connection_end end)
+{
+    connection_close(self, end);
+    peer_release(&self->peer);
+}
+
+static void replace_buffer(struct connection *self, uint8_t *buffer, size_t capacity)
+{
+    memcpy(buffer, self->buffer + self->begin, self->end - self->begin);
+    free(self->buffer);
+    self->buffer = buffer;
+    self->capacity = capacity;
+    self->end -= self->begin;
+    self->begin = 0;
+}
+
+/* Room behind what has been received of something that is `needed` bytes long. Grows with what
+   came, not with what was announced, so that an announcement costs nothing. False: memory is out.
+ */
+static bool make_room(struct connection *self, size_t needed)
+{
+    size_t held = self->end - self->begin;
+    size_t capacity = self->capacity;
+    if (held == 0 && capacity > CONNECTION_BUFFER_BYTES) {
+        capacity = CONNECTION_BUFFER_BYTES;
+    } else if (held == capacity) {
+        capacity = needed < 2 * capacity ? needed : 2 * capacity;
+    }
+    if (capacity != self->capacity) {
+        uint8_t *buffer = malloc(capacity);
+        if (buffer == NULL) {
+            return false;
+        }
+        replace_buffer(self, buffer, capacity);
+    } else if (self->begin > 0 && self->capacity - self->end < self->capacity / 2) {
+        memmove(self->buffer, self->buffer + self->begin, held);
+        self->begin = 0;
+        self->end = held;
+    }
+    return true;
+}
+
+/* True: not read on until replies have gone; the receiving side rests. */
+static bool park(struct connection *self)
+{
+    if (atomic_load(&self->peer.frames) < self->host->max_frames) {
+        return false;
+    }
+    pthread_mutex_lock(&self->mutex);
+    /* Again: the last replies may have gone in between, and nobody else would notice. */
+    bool parked =
+        !self->guarded.closing && atomic_load(&self->peer.frames) >= self->host->max_frames;
+    self->guarded.parked = parked;
+    pthread_mutex_unlock(&self->mutex);
+    return parked;
+}
+
+static void start_frame(struct connection *self, struct slot *slot,
+                        const struct sp_request *request)
+{
+    slot->connection = self;
+    memcpy(slot->path, request->path, request->path_bytes);
+    slot->path_bytes = request->path_bytes;
+    peer_begin_frame(&self->peer);
+    slot_move(slot, SLOT_RUNNING);
+    exchange_begin(&slot->exchange, request->body, request->body_bytes, &self->peer.party);
+}
+
+enum step {
+    STEP_TAKEN,  /* there may be more */
+    STEP_NEEDS,  /* more bytes */
+    STEP_RESTS,  /* until replies have gone or a slot is free: not ours any more */
+    STEP_BROKEN, /* the peer does not speak SP REQ */
+};
+
+static enum step take_greeting(struct connection *self)
+{
+    if (self->end - self->begin < SP_GREETING_BYTES) {
+        return STEP_NEEDS;
+    }
+    if (!sp_is_request_greeting(self->buffer + self->begin)) {
+        return STEP_BROKEN;
+    }
+    self->begin += SP_GREETING_BYTES;
+    self->greeted = true;
+    return STEP_TAKEN;
+}
+
+static enum step take_frame(struct connection *self, size_t *needed)
+{
+    struct sp_request request;
+    enum sp_result result = sp_parse_request(self->buffer + self->begin, self->end - self->begin,
+                                             self->marked, self->host->max_body_bytes, &request);
+    *needed = request.bytes;
+    if (result == SP_INCOMPLETE) {
+        return STEP_NEEDS;
+    }
+    if (result != SP_COMPLETE) {
+        log_debug("closing the connection of %s: %s", self->peer.name,
+                  result == SP_TOO_LARGE ? "it announced too large a frame" : "this is no request");
+        return STEP_BROKEN;
+    }
+    if (park(self)) {
+        return STEP_RESTS;
+    }
+    struct slot *slot = slot_pool_take(self->host->slots, &self->waiting);
+    if (slot == NULL) {
+        return STEP_RESTS;
+    }
+    start_frame(self, slot, &request);
+    self->begin += request.bytes;
+    return STEP_TAKEN;
+}
+
+static void post_receive(struct connection *self)
+{
+    nng_iov room = {.iov_buf = self->buffer + self->end, .iov_len = self->capacity - self->end};
+    if (self->end > self->begin) {
+        atomic_store_explicit(&self->peer.partial_ns, clock_now_ns(), memory_order_relaxed);
+    }
+    pthread_mutex_lock(&self->mutex);
+    bool closing = self->guarded.closing;
+    if (!closing) {
+        nng_aio_set_iov(self->receive_aio, 1, &room);
+        nng_stream_recv(self->stream, self->receive_aio);
+    }
+    pthread_mutex_unlock(&self->mutex);
+    if (closing) {
+        peer_release(&self->peer);
+    }
+}
+
+void connection_take_frames(struct connection *self)
+{
+    enum step step;
+    size_t needed = 0;
+    do {
+        step = self->greeted ? take_frame(self, &needed) : take_greeting(self);
+    } while (step == STEP_TAKEN);
+    if (step == STEP_RESTS) {
+        return;
+    }
+    if (step == STEP_BROKEN) {
+        end_receiving(self, CONNECTION_BROKEN);
+    } else if (!make_room(self, needed)) {
+        end_receiving(self, CONNECTION_NO_MEMORY);
+    } else {
+        post_receive(self);
+    }
+}
+
+void connection_receive_event(void *argument)
+{
+    struct connection *self = argument;
+    if (nng_aio_result(self->receive_aio) != 0) {
+        end_receiving(self, CONNECTION_GONE);
+        return;
+    }
+    self->end += nng_aio_count(self->receive_aio);
+    atomic_store_explicit(&self->peer.partial_ns, 0, memory_order_relaxed);
+    connection_take_frames(self);
+}
+
+void connection_resume(struct list_node *waiting)
+{
+    struct connection *self = CONTAINER_OF(waiting, struct connection, waiting);
+    pthread_mutex_lock(&self->mutex);
+    bool closing = self->guarded.closing;
+    pthread_mutex_unlock(&self->mutex);
+    if (closing) {
+        peer_release(&self->peer);
+    } else {
+        connection_take_frames(self);
+    }
+}
