@@ -5,6 +5,10 @@
 #include "statectl/ctl.h"
 
 #include <argp.h>
+#include <errno.h>
+
+/* What a parser of options returns after it has said what is wrong. */
+#define CLI_REFUSED ECANCELED
 
 /* What is left of a command line without its options. */
 struct cli_arguments {
@@ -19,8 +23,8 @@ struct command {
     const char *summary;   /* one line, for the list of commands */
     const char *help;      /* what follows its options in its own help: details, examples */
     const struct argp_option *options; /* NULL = none but the global ones */
-    argp_parser_t parser; /* of these options; NULL = none. Its state->input is the command's. Says
-                             what is wrong itself and returns EINVAL */
+    argp_parser_t parser; /* of these options, its state->input is the command's; NULL = none */
+    bool takes_negative;  /* "-5" is an argument, the last one, and no option */
     int least_arguments;
     int most_arguments; /* -1 = any number */
 

@@ -8,37 +8,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* "-12" looks like options to argp: option 1 with the argument 2. So the digits are options. */
-struct add_options {
-    char digit;         /* first of a negative number; 0 = none was given */
-    const char *digits; /* those behind it; NULL = none */
-};
-
-#define DIGIT(c)                                                                                   \
-    {                                                                                              \
-        NULL, c, "N", OPTION_ARG_OPTIONAL | OPTION_HIDDEN | OPTION_NO_USAGE, NULL, 0               \
-    }
-
-static const struct argp_option options[] = {
-    DIGIT('0'), DIGIT('1'), DIGIT('2'), DIGIT('3'), DIGIT('4'), DIGIT('5'),
-    DIGIT('6'), DIGIT('7'), DIGIT('8'), DIGIT('9'), {0},
-};
-
-static error_t parse(int key, char *text, struct argp_state *state)
-{
-    struct add_options *add = state->input;
-    if (key < '0' || key > '9') {
-        return ARGP_ERR_UNKNOWN;
-    }
-    if (add->digit != 0) {
-        error_say("add: -%c%s is one number too many", key, text != NULL ? text : "");
-        return EINVAL;
-    }
-    add->digit = (char)key;
-    add->digits = text;
-    return 0;
-}
-
 static bool parse_number(const char *text, int64_t *number)
 {
     char *end;
@@ -53,24 +22,6 @@ static bool parse_number(const char *text, int64_t *number)
     }
     *number = parsed;
     return true;
-}
-
-static bool parse_delta(const struct add_options *add, const struct cli_arguments *arguments,
-                        int64_t *delta)
-{
-    char negative[32];
-    const char *text = arguments->n == 2 ? arguments->at[1] : "1";
-    if (add->digit != 0) {
-        if (arguments->n == 2) {
-            error_say("add: '%s' and -%c%s are two numbers; it takes one", text, add->digit,
-                      add->digits != NULL ? add->digits : "");
-            return false;
-        }
-        snprintf(negative, sizeof negative, "-%c%s", add->digit,
-                 add->digits != NULL ? add->digits : "");
-        text = negative;
-    }
-    return parse_number(text, delta);
 }
 
 /* The counter after the write: what it was before, plus delta; the server made sure that both are
@@ -101,7 +52,6 @@ static void print(const struct ctl *ctl, int64_t value, uint64_t revision)
 
 static int run(struct ctl *ctl, int argc, char **argv)
 {
-    struct add_options given = {.digit = 0};
     struct cli_arguments arguments;
     Stated__V1__Add add = STATED__V1__ADD__INIT;
     Stated__V1__Mutation mutation = STATED__V1__MUTATION__INIT;
@@ -109,8 +59,9 @@ static int run(struct ctl *ctl, int argc, char **argv)
     Stated__V1__WriteRequest request = STATED__V1__WRITE_REQUEST__INIT;
     Stated__V1__WriteResponse *response;
 
-    if (!cli_parse(ctl, &cmd_add, argc, argv, &given, &arguments) ||
-        !ctl_key(ctl, arguments.at[0], &add.key) || !parse_delta(&given, &arguments, &add.delta)) {
+    if (!cli_parse(ctl, &cmd_add, argc, argv, NULL, &arguments) ||
+        !ctl_key(ctl, arguments.at[0], &add.key) ||
+        !parse_number(arguments.n == 2 ? arguments.at[1] : "1", &add.delta)) {
         return EXIT_USAGE;
     }
     mutation.kind_case = STATED__V1__MUTATION__KIND_ADD;
@@ -135,8 +86,7 @@ const struct command cmd_add = {
             "Examples:\n"
             "  statectl add visits\n"
             "  statectl add stock -12\n",
-    .options = options,
-    .parser = parse,
+    .takes_negative = true,
     .least_arguments = 1,
     .most_arguments = 2,
     .run = run,

@@ -5,6 +5,8 @@
 #include "statectl/text.h"
 #include "statectl/write.h"
 
+#include "stated/v1/state.stated-client.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +48,38 @@ static void name_missing(const Stated__V1__Selector *keys, size_t n,
     }
 }
 
+/* What was deleted comes back, so that it can be counted, unless a reply has no room for it: then
+   the server has refused the write, and it is made without. */
+static int write_deletes(struct ctl *ctl, Stated__V1__WriteRequest *request,
+                         Stated__V1__WriteResponse **response)
+{
+    struct stated_status status;
+    int connected = ctl_connect(ctl);
+    if (connected != EXIT_DONE) {
+        return connected;
+    }
+    request->return_previous = true;
+    enum stated_code code =
+        stated_v1_state_service_write(ctl->client, NULL, request, response, &status);
+    if (code == STATED_RESOURCE_EXHAUSTED && status.retry_after_ms == 0) {
+        request->return_previous = false;
+        code = stated_v1_state_service_write(ctl->client, NULL, request, response, &status);
+    }
+    return code == STATED_OK ? EXIT_DONE : error_call(&status);
+}
+
+/* The exit code; 1 when something was not there. */
+static int report(const struct ctl *ctl, const Stated__V1__Selector *selectors, size_t n,
+                  const Stated__V1__WriteResponse *response)
+{
+    bool are_keys = selectors[0].kind_case == STATED__V1__SELECTOR__KIND_KEY;
+    write_print(ctl, response, (int64_t)response->n_previous);
+    if (are_keys && response->n_previous < n) {
+        name_missing(selectors, n, response);
+    }
+    return response->n_previous < (are_keys ? n : 1) ? EXIT_NEGATIVE : EXIT_DONE;
+}
+
 static int delete_all(struct ctl *ctl, Stated__V1__Selector *selectors, size_t n)
 {
     Stated__V1__WriteRequest request = STATED__V1__WRITE_REQUEST__INIT;
@@ -54,7 +88,6 @@ static int delete_all(struct ctl *ctl, Stated__V1__Selector *selectors, size_t n
     Stated__V1__Mutation *mutations = memory_new(n, sizeof *mutations);
     request.mutations = memory_new(n, sizeof *request.mutations);
     request.n_mutations = n;
-    request.return_previous = true;
     for (size_t i = 0; i < n; i++) {
         stated__v1__delete__init(&deletes[i]);
         stated__v1__mutation__init(&mutations[i]);
@@ -63,14 +96,13 @@ static int delete_all(struct ctl *ctl, Stated__V1__Selector *selectors, size_t n
         mutations[i].delete_ = &deletes[i];
         request.mutations[i] = &mutations[i];
     }
-    int code = write_run(ctl, &request, &response);
+    int code = write_deletes(ctl, &request, &response);
     if (code == EXIT_DONE) {
-        bool are_keys = selectors[0].kind_case == STATED__V1__SELECTOR__KIND_KEY;
-        write_print(ctl, response, (int64_t)response->n_previous);
-        if (are_keys && response->n_previous < n) {
-            name_missing(selectors, n, response);
+        if (request.return_previous) {
+            code = report(ctl, selectors, n, response);
+        } else {
+            write_print(ctl, response, -1);
         }
-        code = response->n_previous < (are_keys ? n : 1) ? EXIT_NEGATIVE : EXIT_DONE;
         stated__v1__write_response__free_unpacked(response, NULL);
     }
     free(request.mutations);
@@ -115,11 +147,13 @@ const struct command cmd_del = {
     .name = "del",
     .arguments = "[KEY...]",
     .summary = "delete keys",
-    .help = "All of them in one write, so all or none. A key that was not there is named on "
-            "standard error and the exit status is 1; the others are deleted all the same.\n\n"
-            "Examples:\n"
-            "  statectl del greeting\n"
-            "  statectl del --prefix sessions/\n",
+    .help =
+        "All of them in one write, so all or none. A key that was not there is named on "
+        "standard error and the exit status is 1; the others are deleted all the same. How many "
+        "it were is not told when they are too many, or too large, for a reply.\n\n"
+        "Examples:\n"
+        "  statectl del greeting\n"
+        "  statectl del --prefix sessions/\n",
     .options = options,
     .parser = parse,
     .least_arguments = 0,

@@ -5,6 +5,7 @@
 #include "statectl/interrupt.h"
 #include "statectl/json.h"
 #include "statectl/scan.h"
+#include "statectl/units.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -63,6 +64,22 @@ static int scan(struct export *self, struct ctl *ctl)
     return code;
 }
 
+static void print_done(const struct ctl *ctl, const struct export *self, const char *path)
+{
+    char keys[UNITS_BYTES];
+    enum output_format format = output_choose(ctl->format, OUTPUT_TABLE);
+    if (format == OUTPUT_JSON || format == OUTPUT_JSONL) {
+        json_t *object = json_new_object();
+        json_set(object, "keys", json_new_number(self->scan.n));
+        json_set(object, "revision", json_new_number(self->scan.last_revision));
+        output_json(object, format);
+    } else if (format == OUTPUT_RAW) {
+        printf("%" PRIu64 "\n", self->scan.n);
+    } else {
+        printf("exported %s keys to %s\n", units_count(keys, self->scan.n), path);
+    }
+}
+
 static int export_to_file(struct export *self, struct ctl *ctl, const char *path)
 {
     struct whole_file file;
@@ -80,7 +97,11 @@ static int export_to_file(struct export *self, struct ctl *ctl, const char *path
         whole_file_abandon(&file);
         return code;
     }
-    return whole_file_close(&file) ? EXIT_DONE : EXIT_USAGE;
+    if (!whole_file_close(&file)) {
+        return EXIT_USAGE;
+    }
+    print_done(ctl, self, path);
+    return EXIT_DONE;
 }
 
 static int run(struct ctl *ctl, int argc, char **argv)

@@ -153,8 +153,8 @@ static void print(const struct findings *found, size_t n, enum output_format ask
     } else if (n > 1) {
         print_table(found, n);
     } else if (found->entries[0] != NULL) {
-        char *text = text_of(found->entries[0]->value, 0);
-        puts(text);
+        char *text = text_block(found->entries[0]->value);
+        fputs(text, stdout);
         free(text);
     }
 }

@@ -6,7 +6,6 @@
 #include "statectl/interrupt.h"
 #include "statectl/units.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -28,7 +27,7 @@ struct import_options {
 
 static const struct argp_option options[] = {
     {"connections", 'c', "N", 0, "Over N connections at a time (4)", 0},
-    {"batch", KEY_BATCH, "N", 0, "Write N keys at a time, all or none (64)", 0},
+    {"batch", KEY_BATCH, "N", 0, "Write at most N keys at a time, all or none (64)", 0},
     {"progress", KEY_PROGRESS, NULL, 0, "Say how far it is, also when that is no terminal", 0},
     {"ack-log", KEY_ACK_LOG, "FILE", 0, "Append each key once the server has acknowledged it", 0},
     {0},
@@ -39,10 +38,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
     struct import_options *given = state->input;
     switch (key) {
     case 'c':
-        return cli_number("--connections", text, 1, MAX_CONNECTIONS, &given->connections) ? 0
-                                                                                          : EINVAL;
+        return cli_number("--connections", text, 1, MAX_CONNECTIONS, &given->connections)
+                   ? 0
+                   : CLI_REFUSED;
     case KEY_BATCH:
-        return cli_number("--batch", text, 1, MAX_BATCH, &given->batch) ? 0 : EINVAL;
+        return cli_number("--batch", text, 1, MAX_BATCH, &given->batch) ? 0 : CLI_REFUSED;
     case KEY_PROGRESS:
         given->progress = true;
         return 0;
@@ -103,6 +103,10 @@ static int conclude(const struct ctl *ctl, const struct import *import, const ch
     if (import->problem[0] != '\0') {
         return error_usage("%s, line %" PRIu64 ": %s; %s keys were written, those before its batch",
                            name, import->reader.line, import->problem, written);
+    }
+    if (import->read_error != 0) {
+        return error_usage("cannot read %s: %s; %s keys were written", name,
+                           strerror(import->read_error), written);
     }
     if (interrupt_requested() != 0) {
         error_say("interrupted; %s keys were written", written);

@@ -8,7 +8,6 @@
 
 #include "stated/v1/state.stated-client.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 enum { KEY_LIMIT = 0x100, KEY_COUNT, KEY_KEYS, KEY_COMMITTED, MAX_KEY_COLUMNS = 60 };
@@ -40,7 +39,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         self->count_only = true;
         return 0;
     case KEY_LIMIT:
-        return cli_number("--limit", text, 1, INT64_MAX, &self->scan.limit) ? 0 : EINVAL;
+        return cli_number("--limit", text, 1, INT64_MAX, &self->scan.limit) ? 0 : CLI_REFUSED;
     case KEY_COMMITTED:
         self->scan.committed = true;
         return 0;

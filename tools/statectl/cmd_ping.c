@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "stated/v1/admin.stated-client.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -32,7 +31,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     if (key != 'n') {
         return ARGP_ERR_UNKNOWN;
     }
-    return cli_number("--count", text, 1, MAX_COUNT, &self->count) ? 0 : EINVAL;
+    return cli_number("--count", text, 1, MAX_COUNT, &self->count) ? 0 : CLI_REFUSED;
 }
 
 static enum stated_code ping_once(struct ctl *ctl, uint64_t *time_ns, struct stated_status *status)

@@ -4,7 +4,6 @@
 #include "statectl/file.h"
 #include "statectl/write.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +34,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         put->if_absent = true;
         return 0;
     case KEY_IF_REVISION:
-        return cli_number("--if-revision", text, 1, INT64_MAX, &put->if_revision) ? 0 : EINVAL;
+        return cli_number("--if-revision", text, 1, INT64_MAX, &put->if_revision) ? 0 : CLI_REFUSED;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -135,6 +134,7 @@ const struct command cmd_put = {
             "  statectl put --if-revision 12 greeting hi\n",
     .options = options,
     .parser = parse,
+    .takes_negative = true,
     .least_arguments = 1,
     .most_arguments = 2,
     .run = run,

@@ -7,8 +7,6 @@
 
 #include "stated/v1/admin.stated-client.h"
 
-#include <errno.h>
-
 enum { KEY_LIMIT = 0x100, WATCH_INTERVAL_MS = 500, MAX_LIMIT = 1000 };
 
 struct queue_options {
@@ -30,9 +28,21 @@ static error_t parse(int key, char *text, struct argp_state *state)
         self->watch = true;
         return 0;
     case KEY_LIMIT:
-        return cli_number("--limit", text, 1, MAX_LIMIT, &self->limit) ? 0 : EINVAL;
+        return cli_number("--limit", text, 1, MAX_LIMIT, &self->limit) ? 0 : CLI_REFUSED;
     default:
         return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Each picture replaces the one before on a terminal, in one piece; elsewhere it is set apart. */
+static void start_picture(const struct ctl *ctl, const struct queue_options *given)
+{
+    static char whole[1 << 16];
+    if (given->watch && output_is_terminal()) {
+        setvbuf(stdout, whole, _IOFBF, sizeof whole);
+        printf("\033[H\033[2J%s, until Ctrl-C\n\n", ctl->endpoint);
+    } else if (given->watch) {
+        putchar('\n');
     }
 }
 
@@ -49,9 +59,7 @@ static int show(struct ctl *ctl, const struct queue_options *given)
     if (format == OUTPUT_JSON || format == OUTPUT_JSONL) {
         output_json(message_json(&queue->base), format);
     } else {
-        if (given->watch && output_is_terminal()) {
-            fputs("\033[H\033[2J", stdout);
-        }
+        start_picture(ctl, given);
         queue_view_print(queue);
     }
     stated__v1__queue_response__free_unpacked(queue, NULL);

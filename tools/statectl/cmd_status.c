@@ -35,7 +35,7 @@ static void add_server(struct table *table, const Stated__V1__StatusResponse *se
     add_text(table, "version", server->version);
     table_format(table, "epoch");
     table_format(table, "%016" PRIx64, server->epoch);
-    add_text(table, "up since", units_time(text, server->uptime_ms * 1000));
+    add_text(table, "up for", units_time(text, server->uptime_ms * 1000));
     table_format(table, "pid");
     table_format(table, "%" PRIu32, server->pid);
     for (size_t i = 0; i < server->n_endpoints; i++) {

@@ -9,8 +9,8 @@
 
 static bool is_stopping(const struct import *self)
 {
-    return self->problem[0] != '\0' || import_sender_has_failed(&self->sender) ||
-           interrupt_requested() != 0;
+    return self->problem[0] != '\0' || self->read_error != 0 ||
+           import_sender_has_failed(&self->sender) || interrupt_requested() != 0;
 }
 
 static bool is_blank(const char *line, size_t length)
@@ -42,7 +42,7 @@ static bool read_entry(struct import *self)
                  self->reader.most_bytes);
         return false;
     case LINE_READER_FAILED:
-        snprintf(self->problem, sizeof self->problem, "it cannot be read: %s", strerror(errno));
+        self->read_error = errno;
         return false;
     default:
         return false;
@@ -129,11 +129,12 @@ void import_run(struct import *self)
             wait_for_something(self, self->batch != NULL && !self->is_sealed && !self->at_end);
         }
     }
+    import_sender_stop(&self->sender);
     while (self->sender.in_flight > 0) {
         wait_for_something(self, false);
         take_stock(self);
     }
-    progress_clear(&self->progress);
+    progress_end(&self->progress, self->sender.keys, self->sender.input_bytes);
     if (self->has_entry) {
         json_pair_free(&self->entry);
     }

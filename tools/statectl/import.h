@@ -18,7 +18,8 @@ struct import {
     bool is_sealed;                   /* the batch is to be sent as it is */
     bool at_end;                      /* of the input */
     uint64_t counted_bytes;           /* of the input that are in batches */
-    char problem[JSON_PROBLEM_BYTES]; /* with the input; "" = none */
+    char problem[JSON_PROBLEM_BYTES]; /* with the last line; "" = none */
+    int read_error;                   /* errno of reading the input; 0 = none */
 };
 
 /* Reads to the end and writes everything, or until it goes wrong or a signal asks to stop. Reader,

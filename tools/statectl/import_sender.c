@@ -7,12 +7,31 @@
 #include "statectl/memory.h"
 
 #include "base/clock.h"
+#include "stated/v1/admin.stated-client.h"
 #include "stated/v1/state.stated-client.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+/* The server may have a smaller limit than we do; ours, when it does not say. */
+static uint64_t ask_message_limit(struct import_sender *self)
+{
+    Stated__V1__StatusRequest request = STATED__V1__STATUS_REQUEST__INIT;
+    Stated__V1__StatusResponse *server;
+    uint64_t limit = self->ctl->max_message_bytes;
+    if (stated_v1_admin_service_status(self->clients[0], NULL, &request, &server, NULL) !=
+        STATED_OK) {
+        return limit;
+    }
+    if (server->limits != NULL && server->limits->max_message_bytes > 0 &&
+        server->limits->max_message_bytes < limit) {
+        limit = server->limits->max_message_bytes;
+    }
+    stated__v1__status_response__free_unpacked(server, NULL);
+    return limit;
+}
 
 /* In flight per connection; enough to keep the server's next commit full while one is written. */
 enum { BATCHES_PER_CLIENT = 4 };
@@ -45,11 +64,11 @@ int import_sender_open(struct import_sender *self, const struct ctl *ctl, size_t
         import_sender_close(self);
         return code;
     }
+    uint64_t batch_bytes = ask_message_limit(self) / BATCH_FRACTION;
     self->n_batches = n_clients * BATCHES_PER_CLIENT;
     self->batches = memory_new(self->n_batches, sizeof *self->batches);
     for (size_t i = 0; i < self->n_batches; i++) {
-        import_batch_init(&self->batches[i], batch_entries,
-                          ctl->max_message_bytes / BATCH_FRACTION);
+        import_batch_init(&self->batches[i], batch_entries, batch_bytes);
         self->batches[i].sender = self;
         self->batches[i].client = self->clients[i % n_clients];
     }
@@ -162,12 +181,19 @@ static bool keep_for_later(struct import_sender *self, struct import_batch *batc
     if (batch->give_up_ns == 0) {
         batch->give_up_ns = now_ns + self->ctl->timeout_ms * CLOCK_NS_PER_MS;
     }
-    if (now_ns >= batch->give_up_ns || import_sender_has_failed(self)) {
+    if (now_ns >= batch->give_up_ns || self->is_stopping || import_sender_has_failed(self)) {
         return false;
     }
     batch->due_ns = now_ns + batch->status.retry_after_ms * CLOCK_NS_PER_MS;
     self->retries++;
     return true;
+}
+
+static void release(struct import_sender *self, struct import_batch *batch)
+{
+    import_batch_clear(batch);
+    batch->is_in_flight = false;
+    self->in_flight--;
 }
 
 static void conclude(struct import_sender *self, struct import_batch *batch)
@@ -180,22 +206,26 @@ static void conclude(struct import_sender *self, struct import_batch *batch)
     } else {
         fail(self, batch, &batch->status);
     }
-    import_batch_clear(batch);
-    batch->is_in_flight = false;
-    self->in_flight--;
+    release(self, batch);
 }
 
-/* Sends what waited long enough; drops it when the import ends anyway. */
+/* Sends what has waited long enough. */
 static void send_due(struct import_sender *self)
 {
     for (size_t i = 0; i < self->n_batches; i++) {
         struct import_batch *batch = &self->batches[i];
-        if (batch->due_ns != 0 && import_sender_has_failed(self)) {
-            import_batch_clear(batch);
-            batch->is_in_flight = false;
-            self->in_flight--;
-        } else if (batch->due_ns != 0 && batch->due_ns <= clock_now_ns()) {
+        if (batch->due_ns != 0 && batch->due_ns <= clock_now_ns()) {
             start(batch);
+        }
+    }
+}
+
+void import_sender_stop(struct import_sender *self)
+{
+    self->is_stopping = true;
+    for (size_t i = 0; i < self->n_batches; i++) {
+        if (self->batches[i].due_ns != 0) {
+            release(self, &self->batches[i]);
         }
     }
 }

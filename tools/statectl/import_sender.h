@@ -23,6 +23,7 @@ struct import_sender {
     uint64_t batches_written;
     uint64_t input_bytes; /* of the file that are written */
     uint64_t retries;
+    bool is_stopping;             /* nothing is sent again */
     struct stated_status failure; /* the first that is not OK ends the import */
     uint64_t failed_first_line;   /* of the batch it is about; 0 = of none */
     uint64_t failed_last_line;
@@ -58,6 +59,9 @@ void import_sender_collect(struct import_sender *self);
 
 /* Whether the import has to end. */
 bool import_sender_has_failed(const struct import_sender *self);
+
+/* From now on nothing is sent again that the server had no room for. */
+void import_sender_stop(struct import_sender *self);
 
 /* Milliseconds until a batch is to be sent again by import_sender_collect; -1 = none is. */
 int import_sender_wait_ms(const struct import_sender *self);

@@ -75,8 +75,11 @@ void progress_tell(struct progress *self, uint64_t keys, uint64_t bytes)
     }
 }
 
-void progress_clear(struct progress *self)
+void progress_end(struct progress *self, uint64_t keys, uint64_t bytes)
 {
+    if (self->kind == PROGRESS_LINES) {
+        show(self, keys, bytes);
+    }
     if (self->is_on_screen) {
         fputs("\r\033[K", stderr);
         fflush(stderr);

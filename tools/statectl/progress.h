@@ -22,8 +22,8 @@ void progress_init(struct progress *self, bool wants_lines, uint64_t all_bytes);
 /* Tells how much is done; shows it when the last time was long enough ago. */
 void progress_tell(struct progress *self, uint64_t keys, uint64_t bytes);
 
-/* Wipes the bar, so that something else can be printed. */
-void progress_clear(struct progress *self);
+/* The end: wipes the bar, so that something else can be printed, or prints the last line. */
+void progress_end(struct progress *self, uint64_t keys, uint64_t bytes);
 
 /* Milliseconds until it would like to be told again; -1 = never. */
 int progress_wait_ms(const struct progress *self);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 /* The longest that one byte or character becomes. */
 enum { SHOWN_BYTES = 5 };
@@ -23,11 +24,22 @@ bool text_is_utf8(ProtobufCBinaryData bytes)
     return true;
 }
 
-/* C0, DEL, and C1 in UTF-8. */
-static bool is_control(const uint8_t *character, size_t length)
+/* The code point of a well-formed character. */
+static uint32_t code_point(const uint8_t *character, size_t length)
 {
-    return character[0] < 0x20 || character[0] == 0x7f ||
-           (length == 2 && character[0] == 0xc2 && character[1] < 0xa0);
+    static const uint8_t masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t point = character[0] & masks[length];
+    for (size_t i = 1; i < length; i++) {
+        point = point << 6 | (character[i] & 0x3f);
+    }
+    return point;
+}
+
+/* C0, DEL and C1, and what turns the direction of the text around it. */
+static bool is_control(uint32_t point)
+{
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) ||
+           (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
 }
 
 /* Shows what starts at data; returns how many bytes of it that was. */
@@ -35,7 +47,7 @@ static size_t show(const uint8_t *data, size_t left, char shown[SHOWN_BYTES])
 {
     static const char names[] = "abtnvfr"; /* from 7 on */
     size_t length = utf8_character(data, left);
-    if (length > 0 && data[0] != '\\' && !is_control(data, length)) {
+    if (length > 0 && data[0] != '\\' && !is_control(code_point(data, length))) {
         memcpy(shown, data, length);
         shown[length] = '\0';
         return length;
@@ -74,11 +86,38 @@ char *text_of(ProtobufCBinaryData bytes, size_t columns)
     return text;
 }
 
+char *text_block(ProtobufCBinaryData bytes)
+{
+    char *text = memory_new(bytes.len * 4 + 2, 1);
+    char *end = text;
+    for (size_t at = 0; at < bytes.len;) {
+        char shown[SHOWN_BYTES];
+        if (bytes.data[at] == '\n' || bytes.data[at] == '\t' || bytes.data[at] == '\\') {
+            *end++ = (char)bytes.data[at++];
+        } else {
+            at += show(bytes.data + at, bytes.len - at, shown);
+            end = stpcpy(end, shown);
+        }
+    }
+    if (end > text && end[-1] != '\n') {
+        *end++ = '\n';
+    }
+    *end = '\0';
+    return text;
+}
+
 size_t text_columns(const char *text)
 {
+    const uint8_t *at = (const uint8_t *)text;
+    size_t left = strlen(text);
     size_t n = 0;
-    for (; *text != '\0'; text++) {
-        n += (*text & 0xc0) != 0x80;
+    while (left > 0) {
+        size_t length = utf8_character(at, left);
+        int width = length > 0 ? wcwidth((wchar_t)code_point(at, length)) : 1;
+        n += width < 0 ? 1 : (size_t)width;
+        length = length > 0 ? length : 1;
+        at += length;
+        left -= length;
     }
     return n;
 }

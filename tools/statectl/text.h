@@ -13,6 +13,9 @@ bool text_is_utf8(ProtobufCBinaryData bytes);
    so many columns, with "…" at the end (0 = not cut). To free. */
 char *text_of(ProtobufCBinaryData bytes, size_t columns);
 
+/* The same for a text that may have lines and tabs, and ends its last line. To free. */
+char *text_block(ProtobufCBinaryData bytes);
+
 /* Columns that a text of UTF-8 takes on a terminal. Pure. */
 size_t text_columns(const char *text);
 
