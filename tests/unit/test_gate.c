@@ -454,6 +454,44 @@ static void test_a_bypassing_read_waits_for_no_writer_and_takes_no_ticket(void *
     assert_int_equal(layer_figures(self).running_calls, 0);
 }
 
+static void test_an_open_bypassing_read_keeps_the_gate_busy(void **state)
+{
+    struct layer *self = *state;
+    struct gate_entry read;
+    layer_set_hold(self, true);
+    layer_submit_new(self, &read, GATE_BYPASS, false);
+    layer_wait(self, &self->n_held, 1);
+    assert_int_equal(layer_figures(self).running_calls, 1);
+    assert_false(gate_wait_idle(self->gate, 5));
+    gate_finish(self->gate, self->held[0]);
+    layer_wait_idle(self);
+}
+
+static void test_a_call_outlives_its_deadline_once_granted(void **state)
+{
+    struct layer *self = *state;
+    struct gate_entry write;
+    struct gate_entry hasty;
+    struct gate_entry expiring;
+    struct gate_run *run = layer_hold_write(self, &write);
+    hasty = layer_entry(self, GATE_WRITE, false);
+    hasty.deadline_ns = clock_now_ns() + 200 * CLOCK_NS_PER_MS;
+    layer_submit(self, &hasty);
+    gate_finish(self->gate, run);
+    layer_wait(self, &self->n_held, 2);
+    /* When this one has expired, the other's deadline has passed as well. */
+    expiring = layer_entry(self, GATE_WRITE, false);
+    expiring.deadline_ns = hasty.deadline_ns + 5 * CLOCK_NS_PER_MS;
+    layer_submit(self, &expiring);
+    layer_wait(self, &self->dropped, 1);
+    assert_int_equal(expiring.reason, GATE_REASON_EXPIRED);
+    assert_int_equal(hasty.state, GATE_GRANTED);
+    layer_let_go(self, self->held[1]);
+    layer_wait_idle(self);
+    assert_int_equal(hasty.state, GATE_DONE);
+    assert_int_equal(self->dropped, 1);
+}
+
 static void test_a_frame_may_mix_all_kinds(void **state)
 {
     struct layer *self = *state;
@@ -523,6 +561,8 @@ int main(void)
         CASE(test_a_call_that_comes_late_is_refused_alone),
         CASE(test_a_hopeless_call_is_refused_but_never_on_an_idle_gate),
         CASE(test_a_bypassing_read_waits_for_no_writer_and_takes_no_ticket),
+        CASE(test_an_open_bypassing_read_keeps_the_gate_busy),
+        CASE(test_a_call_outlives_its_deadline_once_granted),
         CASE(test_a_frame_may_mix_all_kinds),
         CASE(test_a_draining_gate_finishes_what_it_has),
     };

@@ -65,6 +65,8 @@ static int setup_workers(void **state, uint32_t workers)
     pthread_mutex_lock(&self->mutex);
     assert_int_equal(pool_new(workers, execute, self, &self->pool), STATED_OK);
     pthread_mutex_unlock(&self->mutex);
+    /* A worker that is still starting would look for work unasked. */
+    assert_true(pool_wait_idle(self->pool, clock_now_ns() + BOUND_NS));
     *state = self;
     return 0;
 }
@@ -223,6 +225,23 @@ static void test_kinds_are_never_mixed_in_a_run(void **state)
     assert_int_equal(pool_waiting_calls(self->pool), 0);
 }
 
+static void test_a_heavy_read_never_shares_a_run(void **state)
+{
+    struct executor *self = *state;
+    struct gate_entry blockers[2];
+    struct gate_entry reads[4];
+    self->hold_all = true;
+    put(self, blockers, 2, GATE_RUN_SHARED, false);
+    wait_until(self, &self->holding, 2);
+    for (uint32_t i = 0; i < 4; i++) {
+        put(self, &reads[i], 1, GATE_RUN_SHARED, i != 2);
+    }
+    let_go(self);
+    wait_idle(self);
+    assert_int_equal(self->runs, 5); /* the blockers, two light ones, the heavy one, the last */
+    assert_int_equal(self->largest, 2);
+}
+
 static void test_small_batches_that_meet_become_one_run(void **state)
 {
     struct executor *self = *state;
@@ -284,6 +303,7 @@ int main(void)
         CASE_FOUR(test_heavy_reads_run_one_by_one_on_all_workers),
         CASE(test_a_bypassing_read_does_not_wait_for_a_writer),
         CASE(test_kinds_are_never_mixed_in_a_run),
+        CASE(test_a_heavy_read_never_shares_a_run),
         CASE(test_small_batches_that_meet_become_one_run),
         CASE(test_a_worker_takes_what_it_put_itself),
         CASE(test_waiting_for_rest_has_a_bound),
