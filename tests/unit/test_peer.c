@@ -1,4 +1,4 @@
-/* Are connections bounded, found, swept when silent, and alive until their last frame is answered?
+/* Are peers bounded, judged by what they leave undone, and alive until their last frame has ended?
  */
 #include "test.h"
 
@@ -11,92 +11,88 @@
 
 #define MS CLOCK_NS_PER_MS
 
+static atomic_uint destroyed;
+
+static void destroy(struct peer *peer)
+{
+    atomic_fetch_add(&destroyed, 1);
+    free(peer);
+}
+
 static int setup(void **state)
 {
     struct peer_table *table = calloc(1, sizeof(*table));
     assert_non_null(table);
-    assert_int_equal(peer_table_init(table, 1000), STATED_OK);
+    peer_table_init(table, 1000);
+    atomic_store(&destroyed, 0);
     *state = table;
     return 0;
 }
 
+/* Whatever is still there leaves. */
 static int teardown(void **state)
 {
-    peer_table_deinit(*state);
-    free(*state);
+    struct peer_table *table = *state;
+    struct peer *peer;
+    while ((peer = peer_table_take_next(table)) != NULL) {
+        peer_leave(peer);
+        peer_release(peer);
+    }
+    while ((peer = peer_table_take_gone(table)) != NULL) {
+        peer_release(peer);
+    }
+    peer_table_deinit(table);
+    free(table);
     return 0;
 }
 
-/* The idle pipes a full sweep finds. */
-static size_t sweep_all(struct peer_table *table, struct peer_sweep sweep, uint32_t *pipes)
+static struct peer *admit(struct peer_table *table, const char *name, uint64_t now_ns)
 {
-    size_t found = 0;
-    size_t left = atomic_load(&table->count);
-    while (left > 0) {
-        uint32_t step[PEER_SWEEP_STEP];
-        size_t before = left;
-        size_t idle = peer_table_sweep(table, &sweep, &left, step);
-        assert_true(left < before && before - left <= PEER_SWEEP_STEP && idle <= before - left);
-        memcpy(pipes + found, step, idle * sizeof(step[0]));
-        found += idle;
+    struct peer *peer = calloc(1, sizeof(*peer));
+    assert_non_null(peer);
+    if (!peer_admit(peer, table, name, destroy, now_ns)) {
+        free(peer);
+        return NULL;
     }
-    return found;
+    return peer;
+}
+
+static void frame(struct peer *peer, bool answered, uint64_t now_ns)
+{
+    peer_begin_frame(peer);
+    peer_end_frame(peer, answered, now_ns);
 }
 
 static void test_limit(void **state)
 {
     (void)state;
     struct peer_table table;
-    assert_int_equal(peer_table_init(&table, 3), STATED_OK);
-    for (uint32_t pipe = 1; pipe <= 3; pipe++) {
-        assert_true(peer_table_admit(&table, pipe, "somebody", 1));
-    }
-    assert_false(peer_table_admit(&table, 4, "one too many", 1));
-    assert_int_equal(atomic_load(&table.count), 3);
-    assert_false(peer_table_remove(&table, 4)); /* NNG reports refused ones too */
-    assert_int_equal(atomic_load(&table.count), 3);
-    assert_false(peer_table_remove(&table, 2));
-    assert_true(peer_table_admit(&table, 5, "there is room again", 1));
-    assert_int_equal(atomic_load(&table.admitted), 4);
+    peer_table_init(&table, 2);
+    struct peer *first = admit(&table, "a", 1);
+    struct peer *second = admit(&table, "b", 1);
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_null(admit(&table, "one too many", 1));
+    assert_int_equal(atomic_load(&table.count), 2);
+    assert_false(peer_leave(first));
+    assert_int_equal(atomic_load(&table.count), 1);
+    struct peer *third = admit(&table, "there is room again", 1);
+    assert_non_null(third);
+    assert_int_equal(atomic_load(&table.admitted), 3);
     assert_int_equal(atomic_load(&table.refused), 1);
+    assert_false(peer_leave(second));
+    assert_false(peer_leave(third));
+    assert_int_equal(atomic_load(&destroyed), 3);
     peer_table_deinit(&table);
 }
 
 static void test_closed_table_refuses(void **state)
 {
     struct peer_table *table = *state;
-    assert_true(peer_table_admit(table, 1, "early", 1));
+    assert_non_null(admit(table, "early", 1));
     peer_table_close(table);
     peer_table_close(table);
-    assert_false(peer_table_admit(table, 2, "late", 1));
-    struct peer *peer = peer_begin_frame(table, 1);
-    assert_non_null(peer);
-    peer_end_frame(peer, true, 1);
-}
-
-static void test_find_among_many(void **state)
-{
-    struct peer_table *table = *state;
-    for (uint32_t i = 0; i < 1000; i++) { /* many share a bucket */
-        char name[PEER_NAME_BYTES];
-        snprintf(name, sizeof(name), "peer %u", i);
-        assert_true(peer_table_admit(table, i * 64 + 7, name, 1));
-    }
-    for (uint32_t i = 0; i < 1000; i += 3) {
-        assert_false(peer_table_remove(table, i * 64 + 7));
-    }
-    for (uint32_t i = 0; i < 1000; i++) {
-        struct peer *peer = peer_begin_frame(table, i * 64 + 7);
-        assert_int_equal(peer == NULL, i % 3 == 0);
-        if (peer != NULL) {
-            char name[PEER_NAME_BYTES];
-            snprintf(name, sizeof(name), "peer %u", i);
-            assert_string_equal(peer->name, name);
-            assert_int_equal(peer->pipe, i * 64 + 7);
-            peer_end_frame(peer, true, 1);
-        }
-    }
-    assert_null(peer_begin_frame(table, 8));
+    assert_null(admit(table, "late", 1));
 }
 
 static void test_long_name_is_cut(void **state)
@@ -105,106 +101,154 @@ static void test_long_name_is_cut(void **state)
     char name[500];
     memset(name, 'n', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
-    assert_true(peer_table_admit(table, 1, name, 1));
-    struct peer *peer = peer_begin_frame(table, 1);
-    assert_int_equal(strlen(peer->name), PEER_NAME_BYTES - 1);
-    peer_end_frame(peer, true, 1);
+    assert_int_equal(strlen(admit(table, name, 1)->name), PEER_NAME_BYTES - 1);
 }
 
-static void test_gone_with_frames_is_kept_until_they_end(void **state)
+static void test_alive_until_the_last_frame_has_ended(void **state)
 {
     struct peer_table *table = *state;
-    assert_true(peer_table_admit(table, 1, "leaves", 1));
-    assert_true(peer_table_admit(table, 2, "stays", 1));
-    struct peer *first = peer_begin_frame(table, 1);
-    struct peer *second = peer_begin_frame(table, 1);
-    assert_ptr_equal(first, second);
-
+    struct peer *peer = admit(table, "leaves", 1);
+    peer_begin_frame(peer);
+    peer_begin_frame(peer);
     assert_null(peer_table_take_gone(table));
-    assert_true(peer_table_remove(table, 1));
-    assert_null(peer_begin_frame(table, 1));
-    struct peer *gone = peer_table_take_gone(table);
-    assert_ptr_equal(gone, first);
+    assert_true(peer_leave(peer));
+    assert_int_equal(atomic_load(&table->count), 0);
+    assert_ptr_equal(peer_table_take_gone(table), peer);
     assert_null(peer_table_take_gone(table));
-    peer_release(gone);
-    /* Two frames still hold it: the sanitizer would see a use after free here. */
-    peer_end_frame(first, true, 2);
-    assert_string_equal(second->name, "leaves");
-    peer_end_frame(second, false, 2);
+    peer_release(peer);
+    peer_end_frame(peer, true, 2);
+    assert_int_equal(atomic_load(&destroyed), 0);
+    assert_string_equal(peer->name, "leaves");
+    peer_end_frame(peer, false, 2);
+    assert_int_equal(atomic_load(&destroyed), 1);
 }
 
-static void test_gone_that_nobody_took_is_freed(void **state)
+/* The fault that one peer is found to have. */
+static enum peer_fault fault_of(struct peer_table *table, const struct peer *peer, uint64_t now_ns)
 {
-    struct peer_table *table = *state;
-    assert_true(peer_table_admit(table, 1, "leaves", 1));
-    struct peer *peer = peer_begin_frame(table, 1);
-    assert_true(peer_table_remove(table, 1));
-    peer_end_frame(peer, true, 1);
+    static const struct peer_limits limits = {
+        .idle_ns = 100 * MS,
+        .first_ns = 10 * MS,
+        .partial_ns = 20 * MS,
+        .sending_ns = 50 * MS,
+    };
+    enum peer_fault fault = PEER_FINE;
+    size_t to_do = SIZE_MAX;
+    while (to_do > 0) {
+        struct peer_finding findings[PEER_SWEEP_STEP];
+        size_t found = peer_table_sweep(table, &limits, now_ns, &to_do, findings);
+        for (size_t i = 0; i < found; i++) {
+            fault = findings[i].peer == peer ? findings[i].fault : fault;
+            peer_release(findings[i].peer);
+        }
+    }
+    return fault;
 }
 
-static void test_sweep_finds_the_silent(void **state)
+static void assert_fault(struct peer_table *table, struct peer *peer, uint64_t from_ns,
+                         enum peer_fault fault)
 {
-    struct peer_table *table = *state;
-    uint32_t pipes[8];
-    struct peer_sweep sweep = {.idle_ns = 100 * MS, .first_ns = 10 * MS};
-    assert_true(peer_table_admit(table, 1, "never asks", 1000 * MS));
-    assert_true(peer_table_admit(table, 2, "asked", 1000 * MS));
-    assert_true(peer_table_admit(table, 3, "waits for its answer", 1000 * MS));
-    assert_true(peer_table_admit(table, 4, "was given up", 1000 * MS));
-    peer_end_frame(peer_begin_frame(table, 2), true, 1005 * MS);
-    struct peer *waiting = peer_begin_frame(table, 3);
-    peer_end_frame(peer_begin_frame(table, 4), false, 1009 * MS);
-
-    sweep.now_ns = 1010 * MS;
-    assert_int_equal(sweep_all(table, sweep, pipes), 0);
-    sweep.now_ns = 1010 * MS + 1; /* a frame that was given up is no completed request */
-    assert_int_equal(sweep_all(table, sweep, pipes), 2);
-    assert_int_equal(pipes[0] + pipes[1], 1 + 4);
-    sweep.now_ns = 1105 * MS;
-    assert_int_equal(sweep_all(table, sweep, pipes), 2);
-    sweep.now_ns = 1105 * MS + 1;
-    assert_int_equal(sweep_all(table, sweep, pipes), 3);
-    sweep.now_ns = UINT64_MAX;
-    assert_int_equal(sweep_all(table, sweep, pipes), 3);
-    peer_end_frame(waiting, true, 2000 * MS);
-    sweep.now_ns = 2001 * MS;
-    assert_int_equal(sweep_all(table, sweep, pipes), 3);
-    sweep.now_ns = 999 * MS; /* taken before they came */
-    assert_int_equal(sweep_all(table, sweep, pipes), 0);
+    assert_int_equal(fault_of(table, peer, from_ns), PEER_FINE);
+    assert_int_equal(fault_of(table, peer, from_ns + 1), fault);
 }
 
-static void test_sweep_reaches_everyone_in_steps(void **state)
+static void test_idle(void **state)
 {
     struct peer_table *table = *state;
-    static uint32_t pipes[1000];
-    static unsigned seen[1000];
-    for (uint32_t pipe = 0; pipe < 1000; pipe++) {
-        assert_true(peer_table_admit(table, pipe, "silent", 1));
+    struct peer *never = admit(table, "never asks", 1000 * MS);
+    struct peer *asked = admit(table, "asked", 1000 * MS);
+    struct peer *dropped = admit(table, "got no reply", 1000 * MS);
+    struct peer *waits = admit(table, "waits for its reply", 1000 * MS);
+    frame(asked, true, 1005 * MS);
+    frame(dropped, false, 1009 * MS); /* which is no completed request */
+    peer_begin_frame(waits);
+    assert_fault(table, never, 1010 * MS, PEER_IDLE);
+    assert_fault(table, dropped, 1010 * MS, PEER_IDLE);
+    assert_fault(table, asked, 1105 * MS, PEER_IDLE);
+    assert_int_equal(fault_of(table, waits, UINT64_MAX), PEER_FINE);
+    peer_end_frame(waits, true, 2000 * MS);
+    assert_fault(table, waits, 2100 * MS, PEER_IDLE);
+    assert_int_equal(fault_of(table, never, 999 * MS), PEER_FINE); /* taken before it came */
+}
+
+static void test_stalled_and_slow(void **state)
+{
+    struct peer_table *table = *state;
+    struct peer *peer = admit(table, "asked", 1);
+    frame(peer, true, 1000 * MS);
+    atomic_store(&peer->partial_ns, 1000 * MS);
+    assert_fault(table, peer, 1020 * MS, PEER_STALLED);
+    atomic_store(&peer->partial_ns, 0);
+    peer_begin_frame(peer); /* in flight excuses neither */
+    atomic_store(&peer->sending_ns, 1000 * MS);
+    assert_fault(table, peer, 1050 * MS, PEER_SLOW);
+    atomic_store(&peer->sending_ns, 0);
+    atomic_store(&peer->partial_ns, 2000 * MS);
+    assert_fault(table, peer, 2020 * MS, PEER_STALLED);
+    atomic_store(&peer->partial_ns, 0);
+    peer_end_frame(peer, true, 2020 * MS);
+}
+
+static void test_sweep_reaches_everyone_once(void **state)
+{
+    struct peer_table *table = *state;
+    static unsigned found_times[1000];
+    for (size_t i = 0; i < 1000; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "%zu", i);
+        assert_non_null(admit(table, name, 1));
     }
-    struct peer_sweep sweep = {.now_ns = 10 * MS};
-    size_t found = sweep_all(table, sweep, pipes);
-    for (size_t i = 0; i < found; i++) {
-        seen[pipes[i]]++;
+    static const struct peer_limits limits = {0};
+    size_t to_do = SIZE_MAX;
+    unsigned steps = 0;
+    do {
+        struct peer_finding findings[PEER_SWEEP_STEP];
+        size_t found = peer_table_sweep(table, &limits, 10, &to_do, findings);
+        assert_true(found <= PEER_SWEEP_STEP);
+        for (size_t i = 0; i < found; i++) {
+            found_times[atoi(findings[i].peer->name)]++;
+            peer_release(findings[i].peer);
+        }
+        steps++;
+    } while (to_do > 0);
+    assert_int_equal(steps, 8);
+    for (size_t i = 0; i < 1000; i++) {
+        assert_int_equal(found_times[i], 1);
     }
-    for (uint32_t pipe = 0; pipe < 1000; pipe++) {
-        assert_int_equal(seen[pipe], 1);
-    }
+}
+
+static void test_take_next_finds_those_that_left_too(void **state)
+{
+    struct peer_table *table = *state;
+    struct peer *stays = admit(table, "stays", 1);
+    struct peer *left = admit(table, "left with a frame", 1);
+    peer_begin_frame(left);
+    assert_true(peer_leave(left));
+    assert_ptr_equal(peer_table_take_next(table), stays);
+    assert_ptr_equal(peer_table_take_next(table), left);
+    assert_null(peer_table_take_next(table));
+    peer_release(stays);
+    assert_false(peer_leave(stays));
+    peer_release(left);
+    peer_release(peer_table_take_gone(table));
+    peer_end_frame(left, false, 1);
+    assert_int_equal(atomic_load(&destroyed), 2);
 }
 
 static void test_last_active(void **state)
 {
     struct peer_table *table = *state;
     assert_int_equal(peer_table_last_active_ns(table), 0);
-    assert_true(peer_table_admit(table, 1, "a", 500));
-    assert_true(peer_table_admit(table, 2, "b", 900));
+    struct peer *a = admit(table, "a", 500);
+    struct peer *b = admit(table, "b", 900);
     assert_int_equal(peer_table_last_active_ns(table), 0);
-    peer_end_frame(peer_begin_frame(table, 2), true, 1000);
-    peer_end_frame(peer_begin_frame(table, 1), true, 800);
+    frame(b, true, 1000);
+    frame(a, true, 800);
     assert_int_equal(peer_table_last_active_ns(table), 1000);
 }
 
-/* Connections come and go while threads use and sweep them; the sanitizers watch. */
-enum { THREADS = 4, ROUNDS = 2000, PIPES = 50 };
+/* Peers come, work and leave on several threads while others sweep; the sanitizers watch. */
+enum { THREADS = 4, ROUNDS = 3000 };
 
 struct churn {
     struct peer_table *table;
@@ -215,19 +259,24 @@ struct churn {
 static void *churn(void *argument)
 {
     struct churn *self = argument;
-    for (int i = 0; i < ROUNDS; i++) {
-        struct peer *peer = peer_begin_frame(self->table, (uint32_t)rand_r(&self->seed) % PIPES);
-        struct peer_sweep sweep = {.now_ns = 2, .idle_ns = 1, .first_ns = 1};
-        uint32_t pipes[PEER_SWEEP_STEP];
-        size_t left = PEER_SWEEP_STEP;
-        peer_table_sweep(self->table, &sweep, &left, pipes);
-        peer_table_last_active_ns(self->table);
-        if (peer != NULL) {
-            peer_end_frame(peer, i % 2 == 0, (uint64_t)i);
+    for (uint64_t i = 1; i <= ROUNDS; i++) {
+        struct peer *peer = admit(self->table, "churned", i);
+        int frames = rand_r(&self->seed) % 3;
+        for (int k = 0; k < frames; k++) {
+            peer_begin_frame(peer);
         }
+        fault_of(self->table, peer, i + 1000 * MS);
         struct peer *gone = peer_table_take_gone(self->table);
         if (gone != NULL) {
             peer_release(gone);
+        }
+        int before = frames > 0 ? rand_r(&self->seed) % frames : 0;
+        for (int k = 0; k < before; k++) {
+            peer_end_frame(peer, true, i);
+        }
+        peer_leave(peer);
+        for (int k = before; k < frames; k++) {
+            peer_end_frame(peer, true, i);
         }
     }
     return NULL;
@@ -243,34 +292,28 @@ static void test_threads(void **state)
         churns[i] = (struct churn){.table = table, .seed = seed + (unsigned)i};
         assert_int_equal(pthread_create(&churns[i].thread, NULL, churn, &churns[i]), 0);
     }
-    for (int i = 0; i < ROUNDS; i++) {
-        uint32_t pipe = (uint32_t)rand_r(&seed) % PIPES;
-        if (!peer_table_remove(table, pipe)) {
-            struct peer *peer = peer_begin_frame(table, pipe);
-            if (peer == NULL) {
-                assert_true(peer_table_admit(table, pipe, "churned", 1));
-            } else {
-                peer_end_frame(peer, true, 1);
-            }
-        }
-    }
     for (int i = 0; i < THREADS; i++) {
         pthread_join(churns[i].thread, NULL);
     }
+    struct peer *gone;
+    while ((gone = peer_table_take_gone(table)) != NULL) {
+        peer_release(gone);
+    }
+    assert_int_equal(atomic_load(&destroyed), THREADS * ROUNDS);
+    assert_int_equal(atomic_load(&table->count), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limit),
+        cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_closed_table_refuses, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_find_among_many, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_name_is_cut, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_gone_with_frames_is_kept_until_they_end, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_gone_that_nobody_took_is_freed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_sweep_finds_the_silent, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_sweep_reaches_everyone_in_steps, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_alive_until_the_last_frame_has_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stalled_and_slow, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sweep_reaches_everyone_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_take_next_finds_those_that_left_too, setup, teardown),
         cmocka_unit_test_setup_teardown(test_last_active, setup, teardown),
         cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
     };
