@@ -420,6 +420,53 @@ static void test_lost_addition_makes_its_counter_unchecked(void **state)
     assert_fault(&book, ORACLE_FAULT_REPLY, 102);
 }
 
+static void test_unknown_key_is_learned_from_its_first_read(void **state)
+{
+    struct book book = {.alone = true};
+    struct oracle_report report;
+    (void)state;
+    book.cells[0].value.kind = ORACLE_UNKNOWN;
+    book.steps[book_get(&book, 0, "found") - book.calls].version = 8;
+    book_put(&book, 0, "mine");
+    book.steps[book_get(&book, 0, "mine") - book.calls].version = 9;
+    assert_int_equal(book_check(&book, &report), STATED_OK);
+    assert_int_equal(report.unchecked, 1);
+    assert_int_equal(report.checked, 1);
+}
+
+static void test_control_unknown_key_is_believed_only_once(void **state)
+{
+    struct book book = {.alone = true};
+    (void)state;
+    book.cells[0].value.kind = ORACLE_UNKNOWN;
+    book_get(&book, 0, NULL);
+    book_get(&book, 0, "from nowhere");
+    assert_fault(&book, ORACLE_FAULT_REPLY, 101);
+}
+
+static void test_unknown_key_is_known_once_it_is_written(void **state)
+{
+    struct book book = {.alone = true};
+    (void)state;
+    book.cells[0].value.kind = ORACLE_UNKNOWN;
+    book.cells[1].value.kind = ORACLE_UNKNOWN;
+    book.cells[2].value.kind = ORACLE_UNKNOWN;
+    book_put(&book, 0, "mine");
+    book.steps[book_get(&book, 0, "mine") - book.calls].version = 5; /* of how many, who knows */
+    book_delete(&book, 1);
+    book_get(&book, 1, NULL);
+    book_add(&book, 2, 5);
+    book_get(&book, 2, "47");
+    book_add(&book, 2, 1);
+    book_get(&book, 2, "48");
+    assert_clean(&book);
+    for (uint32_t key = 0; key < 3; key++) {
+        book.cells[key] = (struct oracle_cell){.value = {.kind = ORACLE_UNKNOWN}};
+    }
+    book.steps[1].value = text("other");
+    assert_fault(&book, ORACLE_FAULT_REPLY, 101);
+}
+
 static void test_malformed_history_is_refused(void **state)
 {
     struct book book = {.alone = true};
@@ -479,6 +526,9 @@ int main(void)
         cmocka_unit_test(test_control_lost_call_cannot_act_before_it_was_sent),
         cmocka_unit_test(test_control_lost_calls_excuse_only_as_many_gaps),
         cmocka_unit_test(test_lost_addition_makes_its_counter_unchecked),
+        cmocka_unit_test(test_unknown_key_is_learned_from_its_first_read),
+        cmocka_unit_test(test_control_unknown_key_is_believed_only_once),
+        cmocka_unit_test(test_unknown_key_is_known_once_it_is_written),
         cmocka_unit_test(test_malformed_history_is_refused),
         cmocka_unit_test(test_values_keep_their_identity),
     };
