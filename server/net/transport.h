@@ -46,7 +46,7 @@ struct transport_options {
 
     /* A peer that does not take a byte more of its replies for this long is cut off; 0 = 10 s. */
     uint32_t reply_timeout_ms;
-    /* A connection is not read on while it has this many frames in flight; 0 = 2048. */
+    /* A connection is not read on while it has this many frames in flight; 0 = 64. */
     uint32_t max_frames_per_connection;
 
     /* The connection behind `party` is gone: drop its queued calls (gate_cancel_party). On the
