@@ -294,6 +294,14 @@ static enum stated_code history_calls(struct history *self, const struct call_lo
                : STATED_OK;
 }
 
+/* Unless the log has every call since the state was empty, nobody can say what was there. */
+static void history_forget(struct history *self)
+{
+    for (size_t key = 0; key < self->keys.n; key++) {
+        self->oracle.cells[key].value.kind = ORACLE_UNKNOWN;
+    }
+}
+
 static void history_link(struct history *self, size_t n_calls)
 {
     const struct oracle_step *next = self->steps;
@@ -325,6 +333,9 @@ enum stated_code history_init(struct history *self, const struct call_log *log, 
         return code;
     }
     history_link(self, log->n_records);
+    if (!alone) {
+        history_forget(self);
+    }
     return STATED_OK;
 }
 

@@ -24,7 +24,8 @@ struct history {
 };
 
 /* Builds the history of a log, which must outlive it; alone: nobody else called the server
-   meanwhile, and its state was empty before. INVALID_ARGUMENT: calls of more than one epoch, where
+   meanwhile, and its state was empty before; otherwise what a key held before is not known until a
+   call shows it. INVALID_ARGUMENT: calls of more than one epoch, where
    tickets do not compare. DATA_LOSS: a reply contradicts itself (a write not applied although every
    guard held); status names its ticket. RESOURCE_EXHAUSTED: memory. After a failure there is
    nothing to deinit.

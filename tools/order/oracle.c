@@ -63,6 +63,8 @@ static const char *value_text(struct oracle_value value, char *buffer, size_t si
     switch (value.kind) {
     case ORACLE_ABSENT:
         return "no value";
+    case ORACLE_UNKNOWN:
+        return "an unknown value";
     case ORACLE_NUMBER:
         snprintf(buffer, size, "%" PRId64, (int64_t)value.bits);
         return buffer;
@@ -152,12 +154,27 @@ static enum stated_code check_real_time(const struct replay *self)
     return STATED_OK;
 }
 
+static uint64_t cell_next_version(const struct oracle_cell *cell)
+{
+    if (cell->value.kind == ORACLE_ABSENT) {
+        return 1;
+    }
+    return cell->version == 0 ? 0 : cell->version + 1;
+}
+
+/* An absent counter counts as 0; adding to what is not known leaves it so. */
+static void cell_add(struct oracle_cell *cell, struct oracle_value delta)
+{
+    if (cell->value.kind != ORACLE_UNKNOWN) {
+        uint64_t before = cell->value.kind == ORACLE_ABSENT ? 0 : cell->value.bits;
+        cell->value = oracle_value_number((int64_t)(before + delta.bits));
+    }
+}
+
 static void cell_apply(struct oracle_cell *cell, const struct oracle_step *step,
                        const struct oracle_call *call)
 {
-    uint64_t version = cell->value.kind == ORACLE_ABSENT ? 1
-                       : cell->version == 0              ? 0
-                                                         : cell->version + 1;
+    uint64_t version = cell_next_version(cell);
     switch (step->action) {
     case ORACLE_EXPECT:
         return;
@@ -168,9 +185,7 @@ static void cell_apply(struct oracle_cell *cell, const struct oracle_step *step,
         cell->value = step->value;
         break;
     case ORACLE_ADD:
-        cell->value = oracle_value_number(
-            (int64_t)((cell->value.kind == ORACLE_ABSENT ? 0 : cell->value.bits) +
-                      step->value.bits));
+        cell_add(cell, step->value);
         break;
     }
     cell->version = version;
@@ -255,17 +270,29 @@ static enum stated_code report_reply(struct replay *self, const struct oracle_ca
         cell->version, cell->mod_revision);
 }
 
+static void cell_learn(struct oracle_cell *cell, const struct oracle_step *seen)
+{
+    cell->value = seen->value;
+    cell->version = seen->version;
+    cell->mod_revision = seen->mod_revision;
+}
+
 static enum stated_code replay_expect(struct replay *self, const struct oracle_call *call,
                                       const struct oracle_step *seen)
 {
     struct oracle_cell *cell = &self->history->cells[seen->key];
+    if (cell->value.kind == ORACLE_UNKNOWN) {
+        self->report->unchecked++;
+        cell_learn(cell, seen);
+        return STATED_OK;
+    }
     if (cell_shows(self, cell, seen) || lost_adopt(self, call, seen)) {
         self->report->checked++;
         return STATED_OK;
     }
     if (counter_is_uncertain(self, seen->key)) {
         self->report->unchecked++;
-        cell->value = seen->value;
+        cell_learn(cell, seen);
         return STATED_OK;
     }
     return report_reply(self, call, seen);

@@ -19,10 +19,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum oracle_kind { ORACLE_ABSENT, ORACLE_BYTES, ORACLE_NUMBER };
+enum oracle_kind { ORACLE_ABSENT, ORACLE_BYTES, ORACLE_NUMBER, ORACLE_UNKNOWN };
 
 /* A value as the map keeps it, whatever its size: canonical decimals as their number, so that ADD
-   can be replayed, other bytes as a 64-bit digest. Zeroed memory is an absent value. */
+   can be replayed, other bytes as a 64-bit digest. Zeroed memory is an absent value. Of an unknown
+   one, which only cells have, the first read that shows it is believed. */
 struct oracle_value {
     uint64_t bits;
     enum oracle_kind kind;
@@ -89,7 +90,8 @@ struct oracle_report {
     enum oracle_fault fault;
     size_t tickets;   /* calls that had one */
     size_t checked;   /* EXPECT steps that were compared */
-    size_t unchecked; /* EXPECT steps on a counter that a lost ADD made uncertain */
+    size_t unchecked; /* EXPECT steps on keys that were unknown: nobody had shown or written them
+                         yet, or a lost ADD had made them uncertain */
     uint64_t ticket;  /* where the order broke; 0 = nowhere */
     uint32_t key;     /* with FAULT_REPLY */
     char message[STATED_MESSAGE_BYTES]; /* for people; "" when nothing was found */
