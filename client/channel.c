@@ -116,12 +116,7 @@ enum stated_code channel_open(struct channel *self, const char *endpoint,
     pthread_mutex_init(&self->lock, NULL);
     enum stated_code code = STATED_OK;
 
-    if (!nng_guard_is_effective()) {
-        code = stated_status_set(status, STATED_INTERNAL,
-                                 "this program hides stated-client's sendmsg from NNG; link it "
-                                 "without hiding symbols");
-        goto deinit;
-    }
+    nng_guard_link();
     int error = self->endpoint == NULL ? NNG_ENOMEM : nng_req0_open(&self->socket);
     if (error != 0) {
         code = stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "cannot open a socket: %s",

@@ -4,8 +4,11 @@
 
 #include <stdbool.h>
 
-/* True when NNG's sends go through the guard, or one that the program has brought. Calling it is
-   also what makes the linker take the guard along. Any thread. */
+/* Does nothing when it runs: calling it is what makes the linker take the guard along. */
+void nng_guard_link(void);
+
+/* True when NNG's sends go through the guard, or through one that the program has brought; false
+   when a library that was loaded before has put its own in between. Any thread. */
 bool nng_guard_is_effective(void);
 
 #endif
