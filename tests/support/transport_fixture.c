@@ -30,6 +30,7 @@ struct transport_options fixture_options(struct fixture *self)
         .max_message_bytes = 1u << 20,
         .max_connections = 256,
         .max_frames = 512,
+        .max_frames_per_connection = 2048,
         .idle_timeout_ms = 60000,
         .party_gone = party_gone,
         .context = self,
