@@ -1,5 +1,7 @@
 #include "net/ipc_lock.h"
 
+#include "paths.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -103,6 +105,32 @@ enum stated_code ipc_lock_acquire(const char *path, int *fd, struct stated_statu
 close_lock:
     close(lock);
     return code;
+}
+
+enum stated_code ipc_prepare_default(const char *path, struct stated_status *status)
+{
+    char directory[PATHS_BYTES];
+    const char *scheme = "ipc://";
+    size_t length = stated_default_endpoint(directory, sizeof(directory));
+    if (length >= sizeof(directory) || strcmp(directory + strlen(scheme), path) != 0) {
+        return STATED_OK;
+    }
+    snprintf(directory, sizeof(directory), "%s", path);
+    *strrchr(directory, '/') = '\0';
+    struct stat found;
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST) {
+        return stated_status_set(status, STATED_PERMISSION_DENIED, "cannot make %s: %s", directory,
+                                 strerror(errno));
+    }
+    /* Below /tmp somebody else may have been first. */
+    if (lstat(directory, &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != geteuid() ||
+        (found.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return stated_status_set(status, STATED_PERMISSION_DENIED,
+                                 "%s is not a directory that only you may write; remove it or "
+                                 "listen elsewhere",
+                                 directory);
+    }
+    return STATED_OK;
 }
 
 void ipc_lock_release(int fd)

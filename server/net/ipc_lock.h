@@ -12,6 +12,12 @@
 enum stated_code ipc_lock_acquire(const char *path, int *fd,
                                   struct stated_status *status) STATED_MUST_USE;
 
+/* Makes the directory of the default endpoint's path, for this user alone, unless it exists. OK for
+   any other path, which is its owner's to prepare; PERMISSION_DENIED when the directory cannot be
+   made or is not this user's own. Does not block. */
+enum stated_code ipc_prepare_default(const char *path,
+                                     struct stated_status *status) STATED_MUST_USE;
+
 /* Lets go of the lock; the lock file stays, so that it never is two files. -1 is allowed. */
 void ipc_lock_release(int fd);
 

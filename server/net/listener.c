@@ -17,6 +17,8 @@
 #define PAUSE_MS 50
 /* For how long a failure counts: a pause, and then some. */
 #define DEAF_NS (CLOCK_NS_PER_S)
+/* Without a failure for this long, the next one is news. */
+#define REPORT_NS (10 * CLOCK_NS_PER_S)
 
 static enum stated_code explain(int error, const char *url, struct stated_status *status)
 {
@@ -53,6 +55,16 @@ static void pause_accepting(struct listener *self)
     nng_sleep_aio(PAUSE_MS, self->accept_aio);
 }
 
+/* One line for many failures in a row. */
+static void note_failure(struct listener *self, int error)
+{
+    uint64_t now_ns = clock_now_ns();
+    uint64_t before_ns = atomic_exchange(&self->failed_ns, now_ns);
+    if (before_ns == 0 || now_ns - before_ns > REPORT_NS) {
+        log_warn("%s cannot accept connections for now: %s", self->endpoint, nng_strerror(error));
+    }
+}
+
 static void accept_event(void *argument)
 {
     struct listener *self = argument;
@@ -75,7 +87,7 @@ static void accept_event(void *argument)
         accept_next(self);
         break;
     default:
-        atomic_store(&self->failed_ns, clock_now_ns());
+        note_failure(self, error);
         pause_accepting(self);
         break;
     }
@@ -137,7 +149,10 @@ enum stated_code listener_open(struct listener *self, struct connection_host *ho
     self->marked = parsed.scheme == LISTEN_IPC;
     self->lock_fd = -1;
     if (self->marked) {
-        code = ipc_lock_acquire(parsed.rest, &self->lock_fd, status);
+        code = ipc_prepare_default(parsed.rest, status);
+        if (code == STATED_OK) {
+            code = ipc_lock_acquire(parsed.rest, &self->lock_fd, status);
+        }
         if (code != STATED_OK) {
             return code;
         }

@@ -175,6 +175,40 @@ static void test_lock_file_that_is_a_link_is_not_followed(void **state)
     assert_int_equal(access(target, F_OK), -1);
 }
 
+/* As another user when this is root, whose default is one for the whole machine. */
+static void test_default_directory(void **state)
+{
+    struct place *place = *state;
+    struct stated_status status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct stat found;
+        char directory[128];
+        char path[160];
+        if (geteuid() == 0 && (chmod(place->directory, 0777) != 0 || setuid(65534) != 0)) {
+            _exit(1);
+        }
+        setenv("XDG_RUNTIME_DIR", place->directory, 1);
+        snprintf(directory, sizeof(directory), "%s/stated", place->directory);
+        snprintf(path, sizeof(path), "%s/stated.sock", directory);
+        bool good =
+            ipc_prepare_default("/nowhere/s.sock", &status) == STATED_OK &&
+            access("/nowhere", F_OK) != 0 && ipc_prepare_default(path, &status) == STATED_OK &&
+            stat(directory, &found) == 0 && (found.st_mode & 07777) == 0700 &&
+            ipc_prepare_default(path, &status) == STATED_OK && chmod(directory, 0777) == 0 &&
+            ipc_prepare_default(path, &status) == STATED_PERMISSION_DENIED &&
+            strstr(status.message, directory) != NULL && rmdir(directory) == 0 &&
+            symlink("/tmp", directory) == 0 &&
+            ipc_prepare_default(path, &status) == STATED_PERMISSION_DENIED &&
+            unlink(directory) == 0;
+        _exit(good ? 0 : 2);
+    }
+    int ended;
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_int_equal(ended, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +218,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_living_socket_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_files_are_left_alone, setup, teardown),
         cmocka_unit_test(test_missing_directory),
+        cmocka_unit_test_setup_teardown(test_default_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lock_file_that_is_a_link_is_not_followed, setup,
                                         teardown),
     };
