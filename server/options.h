@@ -4,12 +4,11 @@
 
 #include "base/log.h"
 #include "engine/lmdb_store.h"
+#include "option_settings.h"
 
 #include "stated/server.h"
 
 #include <stdbool.h>
-
-#define OPTIONS_LISTEN_MAX 16
 
 /* What the program runs with. Strings are its own, until options_deinit. */
 struct options {

@@ -50,7 +50,7 @@ static enum stated_code write_entries(struct stated_call *call,
     return execute_apply(call);
 }
 
-/* No handler for Watch: no engine keeps a change log yet, so the call is answered UNIMPLEMENTED. */
+/* Without a handler Watch is answered UNIMPLEMENTED: calls cannot be parked. */
 static const struct stated_v1_state_service_handlers handlers = {
     .admit_read = admit_read,
     .read = read_entries,
