@@ -75,10 +75,19 @@ static void print_done(const struct ctl *ctl, const struct import *import)
     }
 }
 
+/* "1 key was written", "1,234 keys were written". */
+static const char *tell_written(char out[2 * UNITS_BYTES], uint64_t keys)
+{
+    char count[UNITS_BYTES];
+    snprintf(out, 2 * UNITS_BYTES, "%s %s written", units_count(count, keys),
+             keys == 1 ? "key was" : "keys were");
+    return out;
+}
+
 /* Says what the server, or the way to it, did not like, and about which lines. */
 static int explain_failure(const struct import_sender *sender, const char *written)
 {
-    struct stated_status status = sender->failure;
+    const struct stated_status *status = &sender->failure;
     char lines[64] = "";
     if (sender->failed_first_line == sender->failed_last_line) {
         snprintf(lines, sizeof lines, "line %" PRIu64, sender->failed_first_line);
@@ -86,30 +95,30 @@ static int explain_failure(const struct import_sender *sender, const char *writt
         snprintf(lines, sizeof lines, "lines %" PRIu64 " to %" PRIu64, sender->failed_first_line,
                  sender->failed_last_line);
     }
-    snprintf(status.message, sizeof status.message, "%s, %.150s; %s keys were written", lines,
-             sender->failure.message, written);
-    return error_call(&status);
+    error_say("%s: %s; %s", lines, status->message, written);
+    /* Without a ticket nobody but we decided so: the connection was lost. */
+    bool was_lost = status->code == STATED_UNKNOWN && status->order.ticket == 0;
+    return EXIT_CALL + (int)(was_lost ? STATED_UNAVAILABLE : status->code);
 }
 
 /* The exit code, after saying how it went. */
 static int conclude(const struct ctl *ctl, const struct import *import, const char *path)
 {
-    char written[UNITS_BYTES];
-    units_count(written, import->sender.keys);
+    char written[2 * UNITS_BYTES];
+    tell_written(written, import->sender.keys);
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     if (import_sender_has_failed(&import->sender)) {
         return explain_failure(&import->sender, written);
     }
     if (import->problem[0] != '\0') {
-        return error_usage("%s, line %" PRIu64 ": %s; %s keys were written, those before its batch",
-                           name, import->reader.line, import->problem, written);
+        return error_usage("%s, line %" PRIu64 ": %s; %s, those before its batch", name,
+                           import->reader.line, import->problem, written);
     }
     if (import->read_error != 0) {
-        return error_usage("cannot read %s: %s; %s keys were written", name,
-                           strerror(import->read_error), written);
+        return error_usage("cannot read %s: %s; %s", name, strerror(import->read_error), written);
     }
     if (interrupt_requested() != 0) {
-        error_say("interrupted; %s keys were written", written);
+        error_say("interrupted; %s", written);
         return interrupt_requested();
     }
     print_done(ctl, import);
@@ -127,7 +136,7 @@ static int import_from(struct ctl *ctl, const struct import_options *given, int 
     bool is_file = fstat(fd, &input) == 0 && S_ISREG(input.st_mode);
     interrupt_defer();
     line_reader_init(&import.reader, fd,
-                     ctl->max_message_bytes * LINE_FACTOR + LINE_OVERHEAD_BYTES);
+                     import.sender.message_limit * LINE_FACTOR + LINE_OVERHEAD_BYTES);
     progress_init(&import.progress, given->progress, is_file ? (uint64_t)input.st_size : 0);
     import_run(&import);
     code = conclude(ctl, &import, given->path);

@@ -4,6 +4,7 @@
 #include "statectl/file.h"
 #include "statectl/write.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,28 +96,47 @@ static int write_value(struct ctl *ctl, const struct put_options *options_given,
     return code;
 }
 
+/* The value is what a file has. A message has to have room for it. */
+static int put_file(struct ctl *ctl, const struct put_options *put, ProtobufCBinaryData key,
+                    const char *path)
+{
+    ProtobufCBinaryData value;
+    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+    int code = ctl_connect(ctl);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    uint64_t limit = ctl_message_limit(ctl->client);
+    switch (file_read(path, limit, &value)) {
+    case STATED_OK:
+        code = write_value(ctl, put, key, value);
+        free(value.data);
+        return code;
+    case STATED_RESOURCE_EXHAUSTED:
+        error_say("%s has more than %" PRIu64 " bytes, which is the server's limit for a message; "
+                  "its --max-message can be raised",
+                  name, limit);
+        return EXIT_CALL + STATED_INVALID_ARGUMENT;
+    default:
+        return error_file("read", name);
+    }
+}
+
 static int run(struct ctl *ctl, int argc, char **argv)
 {
     struct put_options put = {.file = NULL};
     struct cli_arguments arguments;
     ProtobufCBinaryData key;
-    ProtobufCBinaryData value;
     if (!cli_parse(ctl, &cmd_put, argc, argv, &put, &arguments) || !check(&put, &arguments) ||
         !ctl_key(ctl, arguments.at[0], &key)) {
         return EXIT_USAGE;
     }
     char *given = arguments.n == 2 ? arguments.at[1] : NULL;
-    const char *file = given != NULL && strcmp(given, "-") == 0 ? "-" : put.file;
-    if (file == NULL) {
-        value = (ProtobufCBinaryData){.data = (uint8_t *)given, .len = strlen(given)};
-        return write_value(ctl, &put, key, value);
+    if (given == NULL || strcmp(given, "-") == 0) {
+        return put_file(ctl, &put, key, given != NULL ? given : put.file);
     }
-    if (!file_read(file, ctl->max_message_bytes, &value)) {
-        return EXIT_USAGE;
-    }
-    int code = write_value(ctl, &put, key, value);
-    free(value.data);
-    return code;
+    ProtobufCBinaryData value = {.data = (uint8_t *)given, .len = strlen(given)};
+    return write_value(ctl, &put, key, value);
 }
 
 const struct command cmd_put = {

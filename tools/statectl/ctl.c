@@ -4,10 +4,15 @@
 #include "statectl/cli.h"
 #include "statectl/errors.h"
 
+#include "stated/v1/admin.stated-client.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 enum { DEFAULT_TIMEOUT_MS = 5000, MAX_TIMEOUT_MS = 86400000 };
+
+/* The most that any server can be told to take: its own limit is the one that counts. */
+enum { MAX_MESSAGE_BYTES = 1 << 30, USUAL_MESSAGE_BYTES = 1 << 20 };
 
 bool ctl_set_output(struct ctl *self, const char *origin, const char *text)
 {
@@ -28,24 +33,16 @@ bool ctl_set_timeout(struct ctl *self, const char *origin, const char *text)
     return true;
 }
 
-bool ctl_set_max_message(struct ctl *self, const char *origin, const char *text)
-{
-    return cli_number(origin, text, 4096, 1u << 30, &self->max_message_bytes);
-}
-
 int ctl_init(struct ctl *self)
 {
-    *self = (struct ctl){
-        .format = OUTPUT_AUTO, .timeout_ms = DEFAULT_TIMEOUT_MS, .max_message_bytes = 1u << 20};
+    *self = (struct ctl){.format = OUTPUT_AUTO, .timeout_ms = DEFAULT_TIMEOUT_MS};
     stated_default_endpoint(self->default_endpoint, sizeof self->default_endpoint);
     const char *endpoint = getenv("STATECTL_ENDPOINT");
     const char *output = getenv("STATECTL_OUTPUT");
     const char *timeout = getenv("STATECTL_TIMEOUT");
-    const char *max_message = getenv("STATECTL_MAX_MESSAGE");
     self->endpoint = endpoint != NULL && endpoint[0] != '\0' ? endpoint : self->default_endpoint;
     if ((output != NULL && !ctl_set_output(self, "STATECTL_OUTPUT", output)) ||
-        (timeout != NULL && !ctl_set_timeout(self, "STATECTL_TIMEOUT", timeout)) ||
-        (max_message != NULL && !ctl_set_max_message(self, "STATECTL_MAX_MESSAGE", max_message))) {
+        (timeout != NULL && !ctl_set_timeout(self, "STATECTL_TIMEOUT", timeout))) {
         return EXIT_USAGE;
     }
     return EXIT_DONE;
@@ -64,7 +61,7 @@ enum stated_code ctl_open(const struct ctl *self, uint32_t timeout_ms,
     options.endpoint = self->endpoint;
     options.connect_timeout_ms = timeout_ms;
     options.timeout_ms = timeout_ms;
-    options.max_message_bytes = self->max_message_bytes;
+    options.max_message_bytes = MAX_MESSAGE_BYTES;
     return stated_client_open(&options, client, status);
 }
 
@@ -76,6 +73,21 @@ int ctl_connect(struct ctl *self)
         return EXIT_DONE;
     }
     return error_call(&status);
+}
+
+uint64_t ctl_message_limit(struct stated_client *client)
+{
+    Stated__V1__StatusRequest request = STATED__V1__STATUS_REQUEST__INIT;
+    Stated__V1__StatusResponse *server;
+    uint64_t limit = USUAL_MESSAGE_BYTES;
+    if (stated_v1_admin_service_status(client, NULL, &request, &server, NULL) != STATED_OK) {
+        return limit;
+    }
+    if (server->limits != NULL && server->limits->max_message_bytes > 0) {
+        limit = server->limits->max_message_bytes;
+    }
+    stated__v1__status_response__free_unpacked(server, NULL);
+    return limit;
 }
 
 bool ctl_key(const struct ctl *self, char *argument, ProtobufCBinaryData *key)

@@ -16,13 +16,12 @@ struct ctl {
     char default_endpoint[4096];
     enum output_format format;
     uint32_t timeout_ms;
-    uint64_t max_message_bytes;
     bool keys_in_base64;
     struct stated_client *client; /* NULL until ctl_connect */
 };
 
-/* Defaults, then the environment: STATECTL_ENDPOINT, STATECTL_OUTPUT, STATECTL_TIMEOUT,
-   STATECTL_MAX_MESSAGE. EXIT_DONE, or EXIT_USAGE after saying which one is wrong. */
+/* Defaults, then the environment: STATECTL_ENDPOINT, STATECTL_OUTPUT, STATECTL_TIMEOUT. EXIT_DONE,
+ * or EXIT_USAGE after saying which one is wrong. */
 int ctl_init(struct ctl *self) STATED_MUST_USE;
 
 /* Ends the connection, if there is one. */
@@ -38,6 +37,10 @@ enum stated_code ctl_open(const struct ctl *self, uint32_t timeout_ms,
    the timeout. */
 int ctl_connect(struct ctl *self) STATED_MUST_USE;
 
+/* Bytes that a message to the server may have, as it says itself; a guess when it does not say.
+   Blocks up to the timeout. */
+uint64_t ctl_message_limit(struct stated_client *client);
+
 /* The key that an argument stands for; with --base64 it is decoded in place. False after saying
    what is wrong with it. */
 bool ctl_key(const struct ctl *self, char *argument, ProtobufCBinaryData *key) STATED_MUST_USE;
@@ -45,6 +48,5 @@ bool ctl_key(const struct ctl *self, char *argument, ProtobufCBinaryData *key) S
 /* A global option's value by its name, wherever it was given. False after saying what is wrong. */
 bool ctl_set_output(struct ctl *self, const char *origin, const char *text) STATED_MUST_USE;
 bool ctl_set_timeout(struct ctl *self, const char *origin, const char *text) STATED_MUST_USE;
-bool ctl_set_max_message(struct ctl *self, const char *origin, const char *text) STATED_MUST_USE;
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { FIRST_READ_BYTES = 64 << 10 };
 
-static bool read_all(FILE *file, const char *path, size_t most_bytes, ProtobufCBinaryData *content)
+static enum stated_code read_all(FILE *file, size_t most_bytes, ProtobufCBinaryData *content)
 {
     size_t capacity = FIRST_READ_BYTES;
     content->data = memory_new(capacity, 1);
@@ -19,40 +19,33 @@ static bool read_all(FILE *file, const char *path, size_t most_bytes, ProtobufCB
     while (true) {
         content->len += fread(content->data + content->len, 1, capacity - content->len, file);
         if (content->len > most_bytes) {
-            error_say("%s has more than %zu bytes, the most that fits into a message; see "
-                      "--max-message",
-                      path, most_bytes);
-            return false;
+            return STATED_RESOURCE_EXHAUSTED;
         }
         if (content->len < capacity) {
-            break;
+            return ferror(file) ? STATED_UNAVAILABLE : STATED_OK;
         }
         capacity *= 2;
         content->data = memory_resize(content->data, capacity, 1);
     }
-    if (ferror(file)) {
-        error_file("read", path);
-        return false;
-    }
-    return true;
 }
 
-bool file_read(const char *path, size_t most_bytes, ProtobufCBinaryData *content)
+enum stated_code file_read(const char *path, size_t most_bytes, ProtobufCBinaryData *content)
 {
     bool is_input = strcmp(path, "-") == 0;
     FILE *file = is_input ? stdin : fopen(path, "rbe");
     if (file == NULL) {
-        error_file("read", path);
-        return false;
+        return STATED_UNAVAILABLE;
     }
-    bool good = read_all(file, is_input ? "standard input" : path, most_bytes, content);
-    if (!good) {
+    enum stated_code code = read_all(file, most_bytes, content);
+    int error = errno;
+    if (code != STATED_OK) {
         free(content->data);
     }
     if (!is_input) {
         fclose(file);
     }
-    return good;
+    errno = error;
+    return code;
 }
 
 /* What a new file may be used for by whom, as open would decide it. */

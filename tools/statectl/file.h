@@ -2,13 +2,16 @@
 #ifndef STATED_STATECTL_FILE_H
 #define STATED_STATECTL_FILE_H
 
+#include "stated/status.h"
+
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-/* The content of a file, of standard input for "-"; data is to free. A file with more than
-   most_bytes is refused. False after saying what is wrong. Blocks. */
-bool file_read(const char *path, size_t most_bytes, ProtobufCBinaryData *content);
+/* The content of a file, of standard input for "-"; data is to free. OK; RESOURCE_EXHAUSTED when it
+   has more than most_bytes; UNAVAILABLE, with errno, when it cannot be read. Blocks. */
+enum stated_code file_read(const char *path, size_t most_bytes,
+                           ProtobufCBinaryData *content) STATED_MUST_USE;
 
 /* A file that gets its name when it is whole: nobody ever sees half of it. */
 struct whole_file {

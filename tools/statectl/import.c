@@ -3,6 +3,7 @@
 #include "statectl/interrupt.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,21 @@ static bool is_blank(const char *line, size_t length)
     return length == 0;
 }
 
+/* Whether a message has room for the entry. */
+static bool check_size(struct import *self)
+{
+    uint64_t bytes = self->entry.key.len + self->entry.value.len;
+    bool fits = bytes <= self->sender.message_limit;
+    if (!fits) {
+        snprintf(self->problem, sizeof self->problem,
+                 "key and value have %" PRIu64 " bytes; the server's limit for a message is "
+                 "%" PRIu64,
+                 bytes, self->sender.message_limit);
+        json_pair_free(&self->entry);
+    }
+    return fits;
+}
+
 /* Reads the next entry. True when there is one now; else it may come later, or never. */
 static bool read_entry(struct import *self)
 {
@@ -32,7 +48,8 @@ static bool read_entry(struct import *self)
     }
     switch (result) {
     case LINE_READER_LINE:
-        self->has_entry = json_pair_parse(&self->entry, line, length, self->problem);
+        self->has_entry =
+            json_pair_parse(&self->entry, line, length, self->problem) && check_size(self);
         return self->has_entry;
     case LINE_READER_END:
         self->at_end = true;

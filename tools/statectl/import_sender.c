@@ -7,31 +7,12 @@
 #include "statectl/memory.h"
 
 #include "base/clock.h"
-#include "stated/v1/admin.stated-client.h"
 #include "stated/v1/state.stated-client.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-/* The server may have a smaller limit than we do; ours, when it does not say. */
-static uint64_t ask_message_limit(struct import_sender *self)
-{
-    Stated__V1__StatusRequest request = STATED__V1__STATUS_REQUEST__INIT;
-    Stated__V1__StatusResponse *server;
-    uint64_t limit = self->ctl->max_message_bytes;
-    if (stated_v1_admin_service_status(self->clients[0], NULL, &request, &server, NULL) !=
-        STATED_OK) {
-        return limit;
-    }
-    if (server->limits != NULL && server->limits->max_message_bytes > 0 &&
-        server->limits->max_message_bytes < limit) {
-        limit = server->limits->max_message_bytes;
-    }
-    stated__v1__status_response__free_unpacked(server, NULL);
-    return limit;
-}
 
 /* In flight per connection; enough to keep the server's next commit full while one is written. */
 enum { BATCHES_PER_CLIENT = 4 };
@@ -64,11 +45,11 @@ int import_sender_open(struct import_sender *self, const struct ctl *ctl, size_t
         import_sender_close(self);
         return code;
     }
-    uint64_t batch_bytes = ask_message_limit(self) / BATCH_FRACTION;
+    self->message_limit = ctl_message_limit(self->clients[0]);
     self->n_batches = n_clients * BATCHES_PER_CLIENT;
     self->batches = memory_new(self->n_batches, sizeof *self->batches);
     for (size_t i = 0; i < self->n_batches; i++) {
-        import_batch_init(&self->batches[i], batch_entries, batch_bytes);
+        import_batch_init(&self->batches[i], batch_entries, self->message_limit / BATCH_FRACTION);
         self->batches[i].sender = self;
         self->batches[i].client = self->clients[i % n_clients];
     }

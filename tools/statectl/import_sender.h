@@ -16,7 +16,8 @@ struct import_sender {
     size_t n_clients;
     struct import_batch *batches;
     size_t n_batches;
-    FILE *ack_log; /* NULL = none */
+    FILE *ack_log;          /* NULL = none */
+    uint64_t message_limit; /* of the server, in bytes */
 
     size_t in_flight; /* batches sent and not collected */
     uint64_t keys;    /* written */

@@ -35,8 +35,8 @@ static void put_share(const struct progress *self, double share, double seconds)
     }
     fprintf(stderr, ", %.0f%%", 100 * share);
     if (share > 0 && share < 1) {
-        fprintf(stderr, ", %s left",
-                units_time(left, (uint64_t)(seconds / share * (1 - share) * 1e6)));
+        uint64_t left_s = (uint64_t)(seconds / share * (1 - share)) + 1;
+        fprintf(stderr, ", %s left", units_time(left, left_s * 1000000));
     }
 }
 

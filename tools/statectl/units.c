@@ -43,6 +43,8 @@ const char *units_time(char out[UNITS_BYTES], uint64_t us)
         snprintf(out, UNITS_BYTES, "%" PRIu64 " us", us);
     } else if (us < 1000000) {
         snprintf(out, UNITS_BYTES, "%.2f ms", (double)us / 1e3);
+    } else if (s < 60 && us % 1000000 == 0) {
+        snprintf(out, UNITS_BYTES, "%" PRIu64 " s", s);
     } else if (s < 60) {
         snprintf(out, UNITS_BYTES, "%.1f s", (double)us / 1e6);
     } else if (s < 3600) {

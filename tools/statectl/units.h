@@ -13,7 +13,7 @@ const char *units_count(char out[UNITS_BYTES], uint64_t number);
 /* Bytes as "1.5 MiB". */
 const char *units_bytes(char out[UNITS_BYTES], uint64_t bytes);
 
-/* A time as "250 us", "1.25 ms", "3.4 s", "2 h 05 min", "3 d 04 h". */
+/* A time as "250 us", "1.25 ms", "3.4 s", "4 s", "2 h 05 min", "3 d 04 h". */
 const char *units_time(char out[UNITS_BYTES], uint64_t us);
 
 #endif
