@@ -99,6 +99,7 @@ void connection_answered(struct exchange *exchange);
 /* For a connection that waited for a slot (its `waiting` node): goes on receiving. */
 void connection_resume(struct list_node *waiting);
 
+/* The connection that the peer is a part of. */
 struct connection *connection_of_peer(struct peer *peer);
 
 /* For the two halves of the connection alone. */

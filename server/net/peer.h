@@ -61,6 +61,7 @@ struct peer_table {
     } guarded;
 };
 
+/* An empty table. */
 void peer_table_init(struct peer_table *self, uint32_t max_peers);
 
 /* No peer may be left in it. */
@@ -83,6 +84,7 @@ bool peer_leave(struct peer *self);
 /* One that has left with frames in flight; the reference is the caller's. NULL: no more. */
 struct peer *peer_table_take_gone(struct peer_table *self);
 
+/* One more reference, for somebody who has one already. Any thread. */
 void peer_acquire(struct peer *self);
 
 /* Destroys the peer with the last reference. Any thread, never blocks. */

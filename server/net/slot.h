@@ -54,6 +54,7 @@ struct slot_pool {
     } guarded;
 };
 
+/* A pool without slots; takes no memory yet. */
 void slot_pool_init(struct slot_pool *self, const struct slot_pool_options *options);
 
 /* Every slot has been given back and nobody waits. */

@@ -16,8 +16,8 @@
 #define MESSAGE_HEADROOM_BYTES ((size_t)64 << 10)
 /* Slots beyond what the gate keeps waiting: a quarter more, and this at least. */
 #define LEAST_SPARE_SLOTS 64u
-/* The share of a connection: what it sends beyond waits in its socket, so that it is not in front of
-   those who ask for little. Enough frames for a group commit to be worth it. */
+/* The share of a connection: what it sends beyond waits in its socket, so that it is not in front
+   of those who ask for little. Enough frames for a group commit to be worth it. */
 #define DEFAULT_FRAMES_PER_CONNECTION 64
 #define DEFAULT_REPLY_TIMEOUT_MS 10000
 /* What a sent reply gets to leave the machine's buffers before connections are closed; */

@@ -36,6 +36,7 @@ void fixture_stop(struct fixture *self);
 void fixture_make_directory(struct fixture *self);
 void fixture_remove_directory(struct fixture *self);
 
+/* As transport_read_figures. */
 struct transport_figures fixture_figures(struct fixture *self);
 
 /* Waits until the condition over `figures` holds; fails when it does not in FIXTURE_WAIT_MS. */
@@ -48,7 +49,11 @@ struct transport_figures fixture_figures(struct fixture *self);
             figures = fixture_figures(self);                                                       \
         }                                                                                          \
     } while (0)
+
+/* FIXTURE_WAIT_MS from now. */
 uint64_t fixture_deadline_ns(void);
+
+/* Lets others run for a moment; fails when the time is past until_ns. */
 void fixture_pause(uint64_t until_ns, const char *waiting_for);
 
 /* One request and its reply over a REQ socket of its own; NULL when none came in wait_ms. */
