@@ -33,7 +33,7 @@ static bool make_room(struct connection *self, size_t needed)
     if (held == 0 && capacity > CONNECTION_BUFFER_BYTES) {
         capacity = CONNECTION_BUFFER_BYTES;
     } else if (held == capacity) {
-        capacity = needed < 2 * capacity ? needed : 2 * capacity;
+        capacity = needed > held && needed < 2 * held ? needed : 2 * held;
     }
     if (capacity != self->capacity) {
         uint8_t *buffer = malloc(capacity);
