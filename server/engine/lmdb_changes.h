@@ -77,6 +77,7 @@ bool lmdb_changes_decode_key(const MDB_val *key, uint64_t *revision, uint32_t *p
 /* False when the part's checksum does not match. Pure. */
 bool lmdb_changes_is_intact(const MDB_val *key, const MDB_val *part);
 
+/* Frees what the writer holds. */
 void lmdb_changes_free(struct lmdb_change_writer *self);
 
 #endif

@@ -154,6 +154,7 @@ enum lmdb_trouble {
     LMDB_TROUBLE_IO,     /* the disk failed: nothing more is to be trusted to it */
 };
 
+/* Which kind of trouble a code of LMDB or errno is. Any thread. */
 enum lmdb_trouble lmdb_trouble_of(const struct lmdb_store *self, int code);
 
 /* Sets op's code and message for trouble that is not LMDB_TROUBLE_IO. */
