@@ -4,6 +4,7 @@
 
 #include "handle.h"
 
+#include <nng/nng.h>
 #include <stdlib.h>
 
 /* A call in the line, with its packed request. */
@@ -41,21 +42,17 @@ static void on_done(struct slot *slot, const struct outcome *outcome)
     tell(&call, &status, code == STATED_OK ? response : NULL);
 }
 
-/* Takes frame in any case. 0 or NNG's error: then the call has not begun. */
-static int start(struct slot *slot, const struct call *call, nng_msg *frame)
+/* The slot's frame is ready. 0 or NNG's error: then the call has not begun. */
+static int start(struct slot *slot, const struct call *call)
 {
     slot->call = *call;
-    int error = slot_start(slot, frame, call_wait_until_ns(call));
-    if (error != 0) {
-        nng_msg_free(frame);
-    }
-    return error;
+    return slot_start(slot, call_wait_until_ns(call));
 }
 
 static int start_queued(struct slot *slot, const struct queued *queued)
 {
-    nng_msg *frame = call_encode_packed(&queued->call, queued->payload, queued->payload_bytes);
-    return frame == NULL ? NNG_ENOMEM : start(slot, &queued->call, frame);
+    bool fits = call_encode_packed(&queued->call, queued->payload, queued->payload_bytes, slot);
+    return fits ? start(slot, &queued->call) : NNG_ENOMEM;
 }
 
 static bool on_start(struct waiting *waiting, struct slot *slot)
@@ -88,23 +85,23 @@ static enum stated_code conclude_unstarted(struct stated_client *client, const s
     if (error == 0) {
         return STATED_OK;
     }
-    pool_release(&client->pool, slot);
     struct outcome outcome = {.error = error};
     ProtobufCMessage *none;
-    return handle_conclude(client, call, &outcome, &none, status);
+    enum stated_code code = handle_conclude(client, call, &outcome, &none, status);
+    pool_release(&client->pool, slot);
+    return code;
 }
 
 static enum stated_code start_at_once(struct stated_client *client, const struct call *call,
                                       struct slot *slot, const ProtobufCMessage *request,
                                       struct stated_status *status)
 {
-    nng_msg *frame;
-    enum stated_code code = call_encode(call, request, client->max_message_bytes, &frame, status);
+    enum stated_code code = call_encode(call, request, client->max_message_bytes, slot, status);
     if (code != STATED_OK) {
         pool_release(&client->pool, slot);
         return code;
     }
-    return conclude_unstarted(client, call, slot, start(slot, call, frame), status);
+    return conclude_unstarted(client, call, slot, start(slot, call), status);
 }
 
 static enum stated_code stand_in_line(struct stated_client *client, const struct call *call,

@@ -3,6 +3,9 @@
 #include "base/clock.h"
 #include "frame.h"
 #include "reply.h"
+#include "slot.h"
+
+#include <nng/nng.h>
 
 /* The way back of a PARK call's answer, which sets out at the deadline. */
 #define PARK_GRACE_MS 1000
@@ -22,23 +25,25 @@ static uint32_t remaining_ms(const struct call *self)
     return left_ms < 1 ? 1 : left_ms > self->timeout_ms ? self->timeout_ms : (uint32_t)left_ms;
 }
 
-/* NULL when memory is out. */
-static nng_msg *encode(const struct frame_call *call)
+/* False when memory is out. */
+static bool encode(const struct frame_call *call, struct slot *slot)
 {
-    nng_msg *frame;
-    if (nng_msg_alloc(&frame, frame_request_header_size(NULL, 0) + frame_call_size(call)) != 0) {
-        return NULL;
+    uint8_t *body = slot_reserve(slot, frame_request_header_size(NULL, 0) + frame_call_size(call));
+    if (body == NULL) {
+        return false;
     }
-    frame_put_call(frame_put_request_header(nng_msg_body(frame), NULL, 0), call);
-    return frame;
+    frame_put_call(frame_put_request_header(body, NULL, 0), call);
+    return true;
 }
 
-nng_msg *call_encode_packed(const struct call *self, const uint8_t *payload, size_t payload_bytes)
+bool call_encode_packed(const struct call *self, const uint8_t *payload, size_t payload_bytes,
+                        struct slot *slot)
 {
     return encode(&(struct frame_call){.method = self->method->name,
                                        .payload = payload,
                                        .payload_bytes = payload_bytes,
-                                       .timeout_ms = remaining_ms(self)});
+                                       .timeout_ms = remaining_ms(self)},
+                  slot);
 }
 
 enum stated_code call_check_size(const struct call *self, size_t payload_bytes,
@@ -58,20 +63,20 @@ enum stated_code call_check_size(const struct call *self, size_t payload_bytes,
 }
 
 enum stated_code call_encode(const struct call *self, const ProtobufCMessage *request,
-                             uint64_t max_message_bytes, nng_msg **frame,
+                             uint64_t max_message_bytes, struct slot *slot,
                              struct stated_status *status)
 {
-    *frame = NULL;
     size_t payload_bytes = protobuf_c_message_get_packed_size(request);
     enum stated_code code = call_check_size(self, payload_bytes, max_message_bytes, status);
     if (code != STATED_OK) {
         return code;
     }
-    *frame = encode(&(struct frame_call){.method = self->method->name,
-                                         .request = request,
-                                         .payload_bytes = payload_bytes,
-                                         .timeout_ms = remaining_ms(self)});
-    return *frame != NULL ? STATED_OK : call_had_no_memory(self, status);
+    bool fits = encode(&(struct frame_call){.method = self->method->name,
+                                            .request = request,
+                                            .payload_bytes = payload_bytes,
+                                            .timeout_ms = remaining_ms(self)},
+                       slot);
+    return fits ? STATED_OK : call_had_no_memory(self, status);
 }
 
 enum stated_code call_was_closed(const struct call *self, struct stated_status *status)
@@ -100,7 +105,6 @@ static enum stated_code explain_unsent(const struct call *self, int error, const
 {
     switch (error) {
     case NNG_ECLOSED:
-    case NNG_ECANCELED:
         return call_was_closed(self, status);
     case NNG_ENOMEM:
         return call_had_no_memory(self, status);
@@ -121,14 +125,13 @@ static enum stated_code explain_unsent(const struct call *self, int error, const
 }
 
 /* The request may have arrived, the reply did not: a write may or may not have happened. */
-static enum stated_code explain_unanswered(const struct call *self, int error, const char *endpoint,
-                                           struct stated_status *status)
+static enum stated_code explain_unanswered(const struct call *self, const struct outcome *outcome,
+                                           const char *endpoint, struct stated_status *status)
 {
     bool writes = self->method->access == STATED_ACCESS_WRITE;
     const char *doubt = writes ? "; whether the write happened is unknown" : "";
-    switch (error) {
+    switch (outcome->error) {
     case NNG_ECLOSED:
-    case NNG_ECANCELED:
         return stated_status_set(status, STATED_CANCELLED,
                                  "the client was closed before the reply to %s came%s",
                                  self->method->name, doubt);
@@ -136,6 +139,16 @@ static enum stated_code explain_unanswered(const struct call *self, int error, c
         return stated_status_set(status, STATED_DEADLINE_EXCEEDED,
                                  "no reply to %s from %s within %u ms%s", self->method->name,
                                  endpoint, self->timeout_ms, doubt);
+    case NNG_EMSGSIZE:
+        return stated_status_set(status, writes ? STATED_UNKNOWN : STATED_RESOURCE_EXHAUSTED,
+                                 "the reply to %s has %llu bytes, more than max_message_bytes; ask "
+                                 "for less or raise it%s",
+                                 self->method->name, (unsigned long long)outcome->reply_bytes,
+                                 doubt);
+    case NNG_ENOMEM:
+        return stated_status_set(status, writes ? STATED_UNKNOWN : STATED_RESOURCE_EXHAUSTED,
+                                 "no memory for the reply to %s (%llu bytes)%s", self->method->name,
+                                 (unsigned long long)outcome->reply_bytes, doubt);
     default:
         return stated_status_set(status, writes ? STATED_UNKNOWN : STATED_UNAVAILABLE,
                                  "the connection to %s was lost before the reply to %s came%s",
@@ -149,11 +162,9 @@ enum stated_code call_conclude(const struct call *self, const struct outcome *ou
 {
     *response = NULL;
     if (outcome->error == 0) {
-        enum stated_code code = reply_read(self->method, nng_msg_body(outcome->reply),
-                                           nng_msg_len(outcome->reply), endpoint, response, status);
-        nng_msg_free(outcome->reply);
-        return code;
+        return reply_read(self->method, outcome->reply, (size_t)outcome->reply_bytes, endpoint,
+                          response, status);
     }
-    return outcome->sent ? explain_unanswered(self, outcome->error, endpoint, status)
+    return outcome->sent ? explain_unanswered(self, outcome, endpoint, status)
                          : explain_unsent(self, outcome->error, endpoint, connected, status);
 }

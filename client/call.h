@@ -6,9 +6,11 @@
 
 #include "stated/client.h"
 
-#include <nng/nng.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct slot;
 
 struct call {
     const struct stated_client_method *method;
@@ -29,18 +31,18 @@ enum stated_code call_check_size(const struct call *self, size_t payload_bytes,
                                  uint64_t max_message_bytes,
                                  struct stated_status *status) STATED_MUST_USE;
 
-/* A request frame with this one call, with the time it has left. On success *frame is the caller's.
+/* Puts a request frame with this one call, with the time it has left, into the slot.
    INVALID_ARGUMENT as above, RESOURCE_EXHAUSTED when memory is out. */
 enum stated_code call_encode(const struct call *self, const ProtobufCMessage *request,
-                             uint64_t max_message_bytes, nng_msg **frame,
+                             uint64_t max_message_bytes, struct slot *slot,
                              struct stated_status *status) STATED_MUST_USE;
 
-/* The same for a request that is packed already, and known to fit. NULL when memory is out. */
-nng_msg *call_encode_packed(const struct call *self, const uint8_t *payload,
-                            size_t payload_bytes) STATED_MUST_USE;
+/* The same for a request that is packed already, and known to fit. False when memory is out. */
+bool call_encode_packed(const struct call *self, const uint8_t *payload, size_t payload_bytes,
+                        struct slot *slot) STATED_MUST_USE;
 
-/* What an exchange of the call's frame came to; frees outcome->reply. connected: whether there is a
-   connection now. *response is NULL unless OK, and then the caller's. */
+/* What an exchange of the call's frame came to. connected: whether there is a connection now.
+ * *response is NULL unless OK, and then the caller's. */
 enum stated_code call_conclude(const struct call *self, const struct outcome *outcome,
                                const char *endpoint, bool connected, ProtobufCMessage **response,
                                struct stated_status *status) STATED_MUST_USE;

@@ -1,162 +1,251 @@
-/* Whether there is a connection comes from NNG's pipe events. That an attempt failed comes from
-   nowhere but the dialer's counters, so only the wait of an open looks at them: a blocking dial
-   would tell, but cannot be ended in time. */
+/* The stream, and NNG's plain byte streams rather than its REQ sockets: those hang when a
+   connection breaks while a message arrives, and then nothing of the process connects any more.
+   Every operation is posted under the lock and only while the channel is not shut, and a stream is
+   closed under it: so each operation that is posted comes to an end. NNG never calls back on the
+   caller's stack. */
 #include "channel.h"
 
-#include "dial.h"
+#include "dial_error.h"
 #include "monotonic.h"
-#include "nng_guard.h"
 
-#include <nng/protocol/reqrep0/req.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RECONNECT_MIN_MS 10
-#define RECONNECT_MAX_MS 1000
+static void on_dialed(void *argument);
+static void on_retry(void *argument);
 
-/* What NNG adds to a body on the wire; its size limit counts that too. */
-#define HEADER_SLACK_BYTES 64
+static void start_dial(struct channel *self)
+{
+    self->guarded.state = CHANNEL_DIALING;
+    self->guarded.dialing = true;
+    nng_stream_dialer_dial(self->dialer, self->dial);
+}
 
-/* Between two looks at the counters. */
-#define LOOK_AGAIN_NS (2 * CLOCK_NS_PER_MS)
+/* Between half and all of the pause, so that many clients do not come back at once. */
+static void schedule_retry(struct channel *self)
+{
+    uint64_t now = clock_now_ns();
+    uint64_t pause_ns = self->guarded.retry_ms * CLOCK_NS_PER_MS;
+    uint32_t next_ms = self->guarded.retry_ms * 2;
+    self->guarded.retry_ms = next_ms < CHANNEL_RETRY_MAX_MS ? next_ms : CHANNEL_RETRY_MAX_MS;
+    alarm_set(&self->guarded.retry, now + pause_ns / 2 + now % 1024 * (pause_ns / 2) / 1024);
+}
 
-static void on_pipe_added(nng_pipe pipe, nng_pipe_ev event, void *argument)
+static void fail_attempt(struct channel *self, int failure)
+{
+    self->guarded.state = CHANNEL_DOWN;
+    self->guarded.failure = failure;
+    pthread_cond_broadcast(&self->guarded.changed);
+}
+
+static void on_dialed(void *argument)
 {
     struct channel *self = argument;
-    (void)event;
+    int error = nng_aio_result(self->dial);
     pthread_mutex_lock(&self->lock);
-    /* NNG may report the end of a short connection before its beginning. */
-    if (self->guarded.removed != pipe.id) {
-        self->guarded.pipe = pipe.id;
-        pthread_cond_broadcast(&self->connected);
+    self->guarded.dialing = false;
+    bool shut = self->guarded.state == CHANNEL_SHUT;
+    if (error == 0) {
+        self->guarded.stream = nng_aio_get_output(self->dial, 0);
+    }
+    if (shut) {
+        channel_leave_connection(self);
+    } else if (error != 0) {
+        fail_attempt(self, error);
+        schedule_retry(self);
+    } else {
+        self->guarded.state = CHANNEL_GREETING;
+        self->greeted = false;
+        self->input_begin = 0;
+        self->input_end = 0;
+        channel_send_greeting(self);
+        channel_receive_more(self);
     }
     pthread_mutex_unlock(&self->lock);
 }
 
-static void on_pipe_removed(nng_pipe pipe, nng_pipe_ev event, void *argument)
+static void on_retry(void *argument)
 {
     struct channel *self = argument;
-    (void)event;
     pthread_mutex_lock(&self->lock);
-    self->guarded.removed = pipe.id;
-    if (self->guarded.pipe == pipe.id) {
-        self->guarded.pipe = 0;
+    alarm_went_off(&self->guarded.retry);
+    if (self->guarded.state == CHANNEL_SHUT) {
+        pthread_cond_broadcast(&self->guarded.changed);
+    } else {
+        start_dial(self);
     }
     pthread_mutex_unlock(&self->lock);
 }
 
-/* The resend time must be off before the first context is opened: contexts take it over. NNG's own
-   resending would run writes twice. */
-static int configure(struct channel *self, uint64_t max_message_bytes)
+void channel_drop_connection(struct channel *self, int failure, struct list *lost)
 {
-    nng_socket socket = self->socket;
-    int error = nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
-    if (error == 0) {
-        error = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ,
-                                    (size_t)max_message_bytes + HEADER_SLACK_BYTES);
+    list_init(lost);
+    if (self->guarded.state != CHANNEL_GREETING && self->guarded.state != CHANNEL_UP) {
+        return;
     }
-    if (error == 0) {
-        error = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
+    nng_stream_close(self->guarded.stream);
+    fail_attempt(self, failure);
+    struct list_node *node;
+    while ((node = list_first(&self->guarded.sent)) != NULL) {
+        channel_remove(self, CONTAINER_OF(node, struct slot, node));
+        list_push_back(lost, node);
     }
-    if (error == 0) {
-        error = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+}
+
+void channel_leave_connection(struct channel *self)
+{
+    if (self->guarded.receiving || self->guarded.sending) {
+        return;
     }
-    if (error == 0) {
-        error = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_POST, on_pipe_added, self);
+    if (self->guarded.stream != NULL) {
+        nng_stream_free(self->guarded.stream);
+        self->guarded.stream = NULL;
     }
-    if (error == 0) {
-        error = nng_pipe_notify(socket, NNG_PIPE_EV_REM_POST, on_pipe_removed, self);
+    if (self->guarded.state == CHANNEL_SHUT) {
+        pthread_cond_broadcast(&self->guarded.changed);
+    } else {
+        schedule_retry(self);
     }
-    return error;
 }
 
 static enum stated_code wait_connected(struct channel *self, uint32_t connect_timeout_ms,
                                        struct stated_status *status)
 {
-    uint64_t now = clock_now_ns();
-    uint64_t deadline = now + connect_timeout_ms * CLOCK_NS_PER_MS;
-    enum dial_failure failure = DIAL_PENDING;
-    while (!channel_is_connected(self)) {
-        failure = dial_failure_of(self->dialer);
-        if (failure != DIAL_PENDING || now >= deadline) {
-            return dial_explain(failure, self->endpoint, connect_timeout_ms, status);
-        }
-        uint64_t look = now + LOOK_AGAIN_NS;
-        pthread_mutex_lock(&self->lock);
-        if (self->guarded.pipe == 0) {
-            monotonic_cond_wait(&self->connected, &self->lock, look < deadline ? look : deadline);
-        }
-        pthread_mutex_unlock(&self->lock);
-        now = clock_now_ns();
+    uint64_t deadline_ns = clock_now_ns() + connect_timeout_ms * CLOCK_NS_PER_MS;
+    pthread_mutex_lock(&self->lock);
+    while (self->guarded.state != CHANNEL_UP && self->guarded.failure == 0 &&
+           clock_now_ns() < deadline_ns) {
+        monotonic_cond_wait(&self->guarded.changed, &self->lock, deadline_ns);
     }
-    return STATED_OK;
+    bool connected = self->guarded.state == CHANNEL_UP;
+    int failure = self->guarded.failure;
+    pthread_mutex_unlock(&self->lock);
+    return connected ? STATED_OK
+                     : dial_error_explain(failure, self->endpoint, connect_timeout_ms, status);
 }
 
-static enum stated_code dial(struct channel *self, uint32_t connect_timeout_ms,
-                             struct stated_status *status)
+/* Buckets for so many slots: a power of two. */
+static uint32_t buckets_for(uint32_t max_slots)
 {
-    int error = nng_dialer_create(&self->dialer, self->socket, self->endpoint);
+    uint32_t n = 16;
+    while (n < max_slots && n < UINT32_C(1) << 16) {
+        n *= 2;
+    }
+    return n;
+}
+
+/* 0 or NNG's error; whatever it has made is freed by free_parts. */
+static int make_parts(struct channel *self, const char *endpoint, uint32_t max_slots)
+{
+    self->guarded.n_buckets = buckets_for(max_slots);
+    self->guarded.by_id = calloc(self->guarded.n_buckets, sizeof(self->guarded.by_id[0]));
+    self->endpoint = strdup(endpoint);
+    self->input = malloc(CHANNEL_BUFFER_BYTES);
+    self->batch = malloc(CHANNEL_BATCH_BYTES);
+    if (self->guarded.by_id == NULL || self->endpoint == NULL || self->input == NULL ||
+        self->batch == NULL) {
+        return NNG_ENOMEM;
+    }
+    int error = nng_aio_alloc(&self->dial, on_dialed, self);
     if (error == 0) {
-        error = nng_dialer_start(self->dialer, NNG_FLAG_NONBLOCK);
+        error = nng_aio_alloc(&self->receive, channel_on_received, self);
     }
-    if (error != 0) {
-        return stated_status_set(
-            status, error == NNG_ENOMEM ? STATED_RESOURCE_EXHAUSTED : STATED_INVALID_ARGUMENT,
-            "cannot dial \"%s\": %s", self->endpoint, nng_strerror(error));
+    if (error == 0) {
+        error = nng_aio_alloc(&self->send, channel_on_sent, self);
     }
-    return connect_timeout_ms == 0 ? STATED_OK : wait_connected(self, connect_timeout_ms, status);
+    if (error == 0) {
+        error = alarm_init(&self->guarded.deadlines, channel_on_deadline, self);
+    }
+    if (error == 0) {
+        error = alarm_init(&self->guarded.retry, on_retry, self);
+    }
+    return error == 0 ? nng_stream_dialer_alloc(&self->dialer, endpoint) : error;
+}
+
+/* No callback is to come any more; one may still be returning. */
+static void free_parts(struct channel *self)
+{
+    nng_aio_free(self->dial);
+    nng_aio_free(self->receive);
+    nng_aio_free(self->send);
+    alarm_deinit(&self->guarded.deadlines);
+    alarm_deinit(&self->guarded.retry);
+    if (self->dialer != NULL) {
+        nng_stream_dialer_free(self->dialer);
+    }
+    pthread_cond_destroy(&self->guarded.changed);
+    pthread_mutex_destroy(&self->lock);
+    free(self->guarded.by_id);
+    free(self->endpoint);
+    free(self->input);
+    free(self->batch);
+    free(self->large);
 }
 
 enum stated_code channel_open(struct channel *self, const char *endpoint,
                               uint64_t max_message_bytes, uint32_t connect_timeout_ms,
-                              struct stated_status *status)
+                              uint32_t max_slots, struct stated_status *status)
 {
-    *self = (struct channel){.endpoint = strdup(endpoint)};
-    monotonic_cond_init(&self->connected);
+    *self = (struct channel){.max_message_bytes = max_message_bytes,
+                             .marked = strncmp(endpoint, "ipc:", 4) == 0,
+                             .input_capacity = CHANNEL_BUFFER_BYTES};
+    self->guarded.retry_ms = CHANNEL_RETRY_MIN_MS;
+    list_init(&self->guarded.unsent);
+    list_init(&self->guarded.sent);
+    monotonic_cond_init(&self->guarded.changed);
     pthread_mutex_init(&self->lock, NULL);
-    enum stated_code code = STATED_OK;
-
-    nng_guard_link();
-    int error = self->endpoint == NULL ? NNG_ENOMEM : nng_req0_open(&self->socket);
+    int error = make_parts(self, endpoint, max_slots);
     if (error != 0) {
-        code = stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "cannot open a socket: %s",
-                                 nng_strerror(error));
-        goto deinit;
+        free_parts(self);
+        return dial_error_explain(error, endpoint, connect_timeout_ms, status);
     }
-    error = configure(self, max_message_bytes);
-    if (error != 0) {
-        code = stated_status_set(status, STATED_INTERNAL, "cannot set up the socket: %s",
-                                 nng_strerror(error));
-        goto close;
-    }
-    code = dial(self, connect_timeout_ms, status);
+    pthread_mutex_lock(&self->lock);
+    start_dial(self);
+    pthread_mutex_unlock(&self->lock);
+    enum stated_code code =
+        connect_timeout_ms == 0 ? STATED_OK : wait_connected(self, connect_timeout_ms, status);
     if (code != STATED_OK) {
-        goto close;
+        channel_shut(self);
+        channel_deinit(self);
     }
-    return STATED_OK;
-close:
-    channel_close(self);
-deinit:
-    channel_deinit(self);
     return code;
 }
 
 bool channel_is_connected(struct channel *self)
 {
     pthread_mutex_lock(&self->lock);
-    bool connected = self->guarded.pipe != 0;
+    bool connected = self->guarded.state == CHANNEL_UP;
     pthread_mutex_unlock(&self->lock);
     return connected;
 }
 
-void channel_close(struct channel *self)
+void channel_shut(struct channel *self)
 {
-    nng_close(self->socket);
+    pthread_mutex_lock(&self->lock);
+    self->guarded.state = CHANNEL_SHUT;
+    nng_stream_dialer_close(self->dialer);
+    if (self->guarded.stream != NULL) {
+        nng_stream_close(self->guarded.stream);
+    }
+    /* Both go off at once: the one ends what is on its way, the other does not dial again. */
+    alarm_set(&self->guarded.deadlines, 0);
+    alarm_set(&self->guarded.retry, 0);
+    pthread_mutex_unlock(&self->lock);
+}
+
+static bool is_at_rest(const struct channel *self)
+{
+    return !self->guarded.dialing && !self->guarded.receiving && !self->guarded.sending &&
+           !self->guarded.deadlines.is_set && !self->guarded.retry.is_set &&
+           self->guarded.stream == NULL;
 }
 
 void channel_deinit(struct channel *self)
 {
-    pthread_cond_destroy(&self->connected);
-    pthread_mutex_destroy(&self->lock);
-    free(self->endpoint);
+    pthread_mutex_lock(&self->lock);
+    while (!is_at_rest(self)) {
+        pthread_cond_wait(&self->guarded.changed, &self->lock);
+    }
+    pthread_mutex_unlock(&self->lock);
+    free_parts(self);
 }

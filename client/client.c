@@ -10,10 +10,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* How long a close waits for the replies to what is on its way. It is not only kind to the callers:
-   NNG 1.5 may hang when a connection is closed while a message arrives (nng_guard.c). */
-#define DRAIN_MS 500
-
 static enum stated_code check_options(const struct stated_client_options *options,
                                       struct stated_status *status)
 {
@@ -32,18 +28,15 @@ static enum stated_code open_parts(struct stated_client *self, const char *endpo
                                    const struct stated_client_options *options,
                                    struct stated_status *status)
 {
-    enum stated_code code = channel_open(&self->channel, endpoint, options->max_message_bytes,
-                                         options->connect_timeout_ms, status);
-    if (code != STATED_OK) {
-        return code;
-    }
-    if (pool_init(&self->pool, self->channel.socket, options->max_calls, &async_events, self) !=
-        0) {
-        channel_close(&self->channel);
-        channel_deinit(&self->channel);
+    if (pool_init(&self->pool, &self->channel, options->max_calls, &async_events, self) != 0) {
         return stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "no memory for a client");
     }
-    return STATED_OK;
+    enum stated_code code = channel_open(&self->channel, endpoint, options->max_message_bytes,
+                                         options->connect_timeout_ms, options->max_calls, status);
+    if (code != STATED_OK) {
+        pool_deinit(&self->pool);
+    }
+    return code;
 }
 
 enum stated_code stated_client_open(const struct stated_client_options *options,
@@ -88,10 +81,11 @@ void stated_client_close(struct stated_client *client)
         return;
     }
     assert(!async_in_callback() && "stated_client_close waits for callbacks: not from one");
-    pool_shut(&client->pool, DRAIN_MS);
-    channel_close(&client->channel);
-    pool_deinit(&client->pool);
+    pool_shut(&client->pool);
+    channel_shut(&client->channel);
+    pool_join(&client->pool);
     channel_deinit(&client->channel);
+    pool_deinit(&client->pool);
     free(client);
 }
 
@@ -114,11 +108,10 @@ enum stated_code stated_client_call(struct stated_client *client,
     if (lent != POOL_LENT) {
         return handle_explain(&call, lent, status);
     }
-    nng_msg *frame;
-    enum stated_code code = call_encode(&call, request, client->max_message_bytes, &frame, status);
+    enum stated_code code = call_encode(&call, request, client->max_message_bytes, slot, status);
     if (code == STATED_OK) {
         struct outcome outcome;
-        slot_exchange(slot, frame, call_wait_until_ns(&call), &outcome);
+        slot_exchange(slot, call_wait_until_ns(&call), &outcome);
         code = handle_conclude(client, &call, &outcome, response, status);
     }
     pool_release(&client->pool, slot);

@@ -41,16 +41,6 @@ static enum stated_code check_tcp(const char *url, const char *address,
     return STATED_OK;
 }
 
-static enum stated_code check_inproc(const char *url, const char *name,
-                                     struct stated_status *status)
-{
-    if (name[0] == '\0') {
-        return stated_status_set(status, STATED_INVALID_ARGUMENT,
-                                 "endpoint \"%s\" names nothing after inproc://", url);
-    }
-    return STATED_OK;
-}
-
 static enum stated_code refuse_web(const char *url, const char *rest, struct stated_status *status)
 {
     (void)rest;
@@ -73,8 +63,8 @@ static const struct {
     const char *scheme;
     enum stated_code (*check)(const char *url, const char *rest, struct stated_status *status);
 } schemes[] = {
-    {"ipc", check_ipc},      {"tcp", check_tcp},  {"inproc", check_inproc},
-    {"tls+tcp", refuse_tls}, {"wss", refuse_web}, {"ws", refuse_web},
+    {"ipc", check_ipc},  {"tcp", check_tcp}, {"tls+tcp", refuse_tls},
+    {"wss", refuse_web}, {"ws", refuse_web},
 };
 
 /* What someone who wrote no scheme we know probably meant; "" when there is no telling. */

@@ -1,40 +1,36 @@
-/* One timer serves the whole line: it ends at the earliest deadline in it and is started and cut
-   short under the lock, which NNG allows because it never calls back on the caller's stack. A call
-   that gives up therefore always learns so on NNG's thread, and so does one that closing ends. */
+/* One alarm serves the whole line, set to the earliest deadline in it. A call that gives up
+   therefore always learns so on NNG's thread, and so does one that closing ends. */
 #include "pool.h"
 
 #include "monotonic.h"
 
 #include <stdlib.h>
 
-static void on_timer(void *argument);
+static void on_alarm(void *argument);
 
-int pool_init(struct pool *self, nng_socket socket, uint32_t max_slots,
+int pool_init(struct pool *self, struct channel *channel, uint32_t max_slots,
               const struct pool_events *events, void *owner)
 {
     *self =
-        (struct pool){.events = events, .owner = owner, .socket = socket, .max_slots = max_slots};
+        (struct pool){.events = events, .owner = owner, .channel = channel, .max_slots = max_slots};
     list_init(&self->guarded.line);
     list_init(&self->guarded.failed);
-    int error = nng_aio_alloc(&self->timer, on_timer, self);
+    int error = alarm_init(&self->guarded.alarm, on_alarm, self);
     if (error == 0) {
         pthread_mutex_init(&self->lock, NULL);
-        monotonic_cond_init(&self->guarded.quiet);
+        pthread_cond_init(&self->guarded.quiet, NULL);
     }
     return error;
 }
 
-/* Under the lock: NNG must not be asked for a context while the socket closes. */
-static struct slot *open_slot(struct pool *self)
+/* Under the lock. */
+static struct slot *make_slot(struct pool *self)
 {
     struct slot *slot = malloc(sizeof(*slot));
     if (slot == NULL) {
         return NULL;
     }
-    if (slot_open(slot, self->socket, self->events->done, self->owner) != 0) {
-        free(slot);
-        return NULL;
-    }
+    slot_init(slot, self->channel, self->events->done, self->owner);
     slot->next = self->guarded.all;
     self->guarded.all = slot;
     self->guarded.n_slots++;
@@ -54,7 +50,7 @@ static enum pool_result take(struct pool *self, struct slot **slot)
         *slot = self->guarded.idle;
         self->guarded.idle = (*slot)->next_idle;
     } else if (self->guarded.n_slots < self->max_slots) {
-        *slot = open_slot(self);
+        *slot = make_slot(self);
     } else {
         return POOL_QUEUED;
     }
@@ -74,22 +70,6 @@ enum pool_result pool_try(struct pool *self, struct slot **slot)
     return result;
 }
 
-/* Under the lock: makes the timer end no later than at_ns. */
-static void arm_timer(struct pool *self, uint64_t at_ns)
-{
-    if (self->guarded.timer_runs) {
-        if (at_ns < self->guarded.timer_ns) {
-            nng_aio_abort(self->timer, NNG_ECANCELED);
-        }
-        return;
-    }
-    uint64_t now = clock_now_ns();
-    uint64_t left_ms = at_ns > now ? (at_ns - now) / CLOCK_NS_PER_MS + 1 : 0;
-    self->guarded.timer_runs = true;
-    self->guarded.timer_ns = at_ns;
-    nng_sleep_aio(left_ms > INT32_MAX ? INT32_MAX : (nng_duration)left_ms, self->timer);
-}
-
 enum pool_result pool_acquire_or_queue(struct pool *self, struct waiting *waiting,
                                        struct slot **slot)
 {
@@ -100,7 +80,7 @@ enum pool_result pool_acquire_or_queue(struct pool *self, struct waiting *waitin
     enum pool_result result = take(self, slot);
     if (result == POOL_QUEUED) {
         list_push_back(&self->guarded.line, &waiting->node);
-        arm_timer(self, waiting->deadline_ns);
+        alarm_set(&self->guarded.alarm, waiting->deadline_ns);
     }
     pthread_mutex_unlock(&self->lock);
     return result;
@@ -125,7 +105,7 @@ static enum pool_result wait_in_line(struct pool *self, uint64_t deadline_ns, st
 /* Under the lock. */
 static bool is_quiet(const struct pool *self)
 {
-    return self->guarded.n_lent == 0 && !self->guarded.timer_runs &&
+    return self->guarded.n_lent == 0 && !self->guarded.alarm.is_set &&
            list_is_empty(&self->guarded.line);
 }
 
@@ -179,7 +159,7 @@ void pool_release(struct pool *self, struct slot *slot)
     while (next != NULL && !self->events->start(next, slot)) {
         pthread_mutex_lock(&self->lock);
         list_push_back(&self->guarded.failed, &next->node);
-        arm_timer(self, 0);
+        alarm_set(&self->guarded.alarm, 0);
         next = hand_over(self, slot);
         pthread_mutex_unlock(&self->lock);
     }
@@ -218,18 +198,18 @@ static void give_up_all(struct pool *self, struct list *calls, enum pool_result 
     }
 }
 
-static void on_timer(void *argument)
+static void on_alarm(void *argument)
 {
     struct pool *self = argument;
     struct list due;
     struct list failed;
     pthread_mutex_lock(&self->lock);
+    alarm_went_off(&self->guarded.alarm);
     uint64_t next_ns = collect_due(self, &due);
     list_take(&failed, &self->guarded.failed);
     bool closed = self->guarded.closed;
-    self->guarded.timer_runs = false;
     if (next_ns != UINT64_MAX) {
-        arm_timer(self, next_ns);
+        alarm_set(&self->guarded.alarm, next_ns);
     }
     pthread_mutex_unlock(&self->lock);
 
@@ -240,9 +220,9 @@ static void on_timer(void *argument)
     pthread_mutex_unlock(&self->lock);
 }
 
-/* Under the lock. */
-static void close_line(struct pool *self)
+void pool_shut(struct pool *self)
 {
+    pthread_mutex_lock(&self->lock);
     self->guarded.closed = true;
     struct list *line = &self->guarded.line;
     for (struct list_node *node = list_first(line); node != NULL; node = list_after(line, node)) {
@@ -251,34 +231,22 @@ static void close_line(struct pool *self)
             pthread_cond_signal(&waiting->granted);
         }
     }
-    if (self->guarded.timer_runs) {
-        nng_aio_abort(self->timer, NNG_ECANCELED);
-    }
-}
-
-void pool_shut(struct pool *self, uint32_t drain_ms)
-{
-    uint64_t drain_ns = clock_now_ns() + drain_ms * CLOCK_NS_PER_MS;
-    pthread_mutex_lock(&self->lock);
-    close_line(self);
-    while (!is_quiet(self) && clock_now_ns() < drain_ns) {
-        monotonic_cond_wait(&self->guarded.quiet, &self->lock, drain_ns);
-    }
-    struct slot *all = self->guarded.all;
+    alarm_set(&self->guarded.alarm, 0);
     pthread_mutex_unlock(&self->lock);
-    for (struct slot *slot = all; slot != NULL; slot = slot->next) {
-        slot_shut(slot);
-    }
 }
 
-void pool_deinit(struct pool *self)
+void pool_join(struct pool *self)
 {
     pthread_mutex_lock(&self->lock);
     while (!is_quiet(self)) {
         pthread_cond_wait(&self->guarded.quiet, &self->lock);
     }
     pthread_mutex_unlock(&self->lock);
-    nng_aio_free(self->timer);
+}
+
+void pool_deinit(struct pool *self)
+{
+    alarm_deinit(&self->guarded.alarm);
     struct slot *next;
     for (struct slot *slot = self->guarded.all; slot != NULL; slot = next) {
         next = slot->next;

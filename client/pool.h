@@ -3,11 +3,11 @@
 #ifndef STATED_CLIENT_POOL_H
 #define STATED_CLIENT_POOL_H
 
+#include "alarm.h"
 #include "slot.h"
 
 #include "base/list.h"
 
-#include <nng/nng.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,9 +44,8 @@ struct pool_events {
 struct pool {
     const struct pool_events *events;
     void *owner; /* of every slot */
-    nng_socket socket;
+    struct channel *channel;
     uint32_t max_slots;
-    nng_aio *timer; /* runs while an asynchronous call is in the line */
     pthread_mutex_t lock;
     struct {
         struct slot *idle; /* the last one used comes first */
@@ -54,16 +53,15 @@ struct pool {
         uint32_t n_slots;
         uint32_t n_lent;
         struct list line;
-        struct list failed; /* could not be started; the timer takes them */
-        bool timer_runs;
-        uint64_t timer_ns; /* when it ends */
+        struct list failed; /* could not be started; the alarm's callback takes them */
+        struct alarm alarm; /* set while an asynchronous call is in the line */
         bool closed;
         pthread_cond_t quiet; /* monotonic; closed, and nothing lent, waiting or running any more */
     } guarded;
 };
 
-/* Opens no slot yet. 0 or NNG's error. */
-int pool_init(struct pool *self, nng_socket socket, uint32_t max_slots,
+/* Makes no slot yet. 0 or NNG's error. */
+int pool_init(struct pool *self, struct channel *channel, uint32_t max_slots,
               const struct pool_events *events, void *owner);
 
 /* A slot at once, or POOL_QUEUED to say that there is none: nothing is in the line yet. */
@@ -79,12 +77,13 @@ enum pool_result pool_acquire(struct pool *self, uint64_t deadline_ns, struct sl
 /* Gives a slot back: to the head of the line, or to the idle ones. */
 void pool_release(struct pool *self, struct slot *slot);
 
-/* First half of closing: nothing is lent any more, the line is given up, and calls that are on
-   their way get up to drain_ms to end by themselves. Then the slots are shut: the socket may be
-   closed, which ends what still runs. */
-void pool_shut(struct pool *self, uint32_t drain_ms);
+/* Nothing is lent any more, and the line is given up. Returns at once. */
+void pool_shut(struct pool *self);
 
-/* Second half: waits until every slot is back and every callback has returned, and frees. */
+/* Waits until every slot of a pool that was shut is back. */
+void pool_join(struct pool *self);
+
+/* Waits until no callback of the pool runs, and frees. */
 void pool_deinit(struct pool *self);
 
 #endif

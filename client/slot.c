@@ -1,135 +1,115 @@
-/* The receive is posted only when the send has completed: a context that is asked for the reply to
-   what it has not sent yet does not cancel cleanly. Closing goes through the socket and not through
-   the aio, because an operation begun on a stopped aio never calls back; `lock` makes sure that
-   nobody is inside a context when NNG takes it apart. */
 #include "slot.h"
 
-#include "base/clock.h"
+#include "channel.h"
+#include "framing.h"
+#include "monotonic.h"
 
-static void on_step(void *argument);
+#include <nng/nng.h>
+#include <stdlib.h>
+#include <string.h>
 
-int slot_open(struct slot *self, nng_socket socket, slot_done done, void *owner)
+/* What an idle slot keeps; a larger frame's memory goes back. */
+#define KEPT_BYTES ((size_t)16 << 10)
+
+void slot_init(struct slot *self, struct channel *channel, slot_done done, void *owner)
 {
-    *self = (struct slot){.done = done, .owner = owner};
+    *self = (struct slot){.channel = channel, .done = done, .owner = owner};
+    list_node_init(&self->node);
     pthread_mutex_init(&self->lock, NULL);
-    int error = nng_ctx_open(&self->context, socket);
-    if (error != 0) {
-        pthread_mutex_destroy(&self->lock);
-    }
-    return error;
-}
-
-void slot_shut(struct slot *self)
-{
-    pthread_mutex_lock(&self->lock);
-    self->shut = true;
-    pthread_mutex_unlock(&self->lock);
+    monotonic_cond_init(&self->guarded.came);
 }
 
 void slot_deinit(struct slot *self)
 {
-    nng_aio_free(self->told);
-    nng_aio_free(self->waited);
+    pthread_cond_destroy(&self->guarded.came);
     pthread_mutex_destroy(&self->lock);
+    free(self->frame);
 }
 
-/* Rounded up: a call that ends before its deadline has not had its time. */
-static nng_duration remaining_ms(uint64_t deadline_ns)
+static bool make_room(struct slot *self, size_t bytes)
 {
-    uint64_t now = clock_now_ns();
-    uint64_t left_ns = deadline_ns > now ? deadline_ns - now : 0;
-    uint64_t left_ms = (left_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
-    /* 0 would mean "do not wait at all" and a negative one "for ever". */
-    return left_ms < 1 ? 1 : left_ms > INT32_MAX ? INT32_MAX : (nng_duration)left_ms;
+    bool wasteful = self->frame_capacity > KEPT_BYTES && bytes <= KEPT_BYTES;
+    if (bytes <= self->frame_capacity && !wasteful) {
+        return true;
+    }
+    free(self->frame);
+    self->frame = malloc(bytes);
+    self->frame_capacity = self->frame == NULL ? 0 : bytes;
+    return self->frame != NULL;
 }
 
-/* What NNG says, except that once the slot is shut its connection is lost because we close it. */
-static int result_of(struct slot *self, nng_aio *aio)
+uint8_t *slot_reserve(struct slot *self, size_t body_bytes)
 {
-    int error = nng_aio_result(aio);
-    if (error != 0) {
-        pthread_mutex_lock(&self->lock);
-        error = self->shut ? NNG_ECLOSED : error;
-        pthread_mutex_unlock(&self->lock);
-    }
-    return error;
+    self->body_bytes = body_bytes;
+    return make_room(self, FRAMING_MAX_HEADER_BYTES + body_bytes)
+               ? self->frame + FRAMING_MAX_HEADER_BYTES
+               : NULL;
 }
 
-/* Runs one of NNG's context functions unless the slot is shut. */
-static bool enter(struct slot *self, nng_aio *aio, void (*operation)(nng_ctx, nng_aio *))
+/* The channel goes on with its buffer, so the reply is copied to where the request was. */
+static void keep_outcome(struct slot *self, const struct outcome *outcome)
 {
-    nng_aio_set_timeout(aio, remaining_ms(self->deadline_ns));
-    pthread_mutex_lock(&self->lock);
-    bool entered = !self->shut;
-    if (entered) {
-        operation(self->context, aio);
-    }
-    pthread_mutex_unlock(&self->lock);
-    return entered;
-}
-
-void slot_exchange(struct slot *self, nng_msg *request, uint64_t deadline_ns,
-                   struct outcome *outcome)
-{
-    *outcome = (struct outcome){.error = NNG_ECLOSED};
-    self->deadline_ns = deadline_ns;
-    if (self->waited == NULL) {
-        int error = nng_aio_alloc(&self->waited, NULL, NULL);
-        if (error != 0) {
-            outcome->error = error;
-            nng_msg_free(request);
-            return;
-        }
-    }
-    nng_aio_set_msg(self->waited, request);
-    if (enter(self, self->waited, nng_ctx_send)) {
-        nng_aio_wait(self->waited);
-        outcome->error = result_of(self, self->waited);
-    }
+    self->outcome = *outcome;
     if (outcome->error != 0) {
-        nng_msg_free(request);
         return;
     }
-    outcome->sent = true;
-    outcome->error = NNG_ECLOSED;
-    if (enter(self, self->waited, nng_ctx_recv)) {
-        nng_aio_wait(self->waited);
-        outcome->error = result_of(self, self->waited);
-    }
-    if (outcome->error == 0) {
-        outcome->reply = nng_aio_get_msg(self->waited);
+    if (make_room(self, outcome->reply_bytes)) {
+        memcpy(self->frame, outcome->reply, outcome->reply_bytes);
+        self->outcome.reply = self->frame;
+    } else {
+        self->outcome = (struct outcome){.error = NNG_ENOMEM, .sent = true};
     }
 }
 
-int slot_start(struct slot *self, nng_msg *request, uint64_t deadline_ns)
+void slot_finish(struct slot *self, const struct outcome *outcome)
+{
+    if (self->asynchronous) {
+        self->done(self, outcome);
+        return;
+    }
+    keep_outcome(self, outcome);
+    pthread_mutex_lock(&self->lock);
+    self->guarded.is_there = true;
+    pthread_cond_signal(&self->guarded.came);
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* False when it has not come by then. */
+static bool wait_for_outcome(struct slot *self, uint64_t until_ns)
+{
+    pthread_mutex_lock(&self->lock);
+    while (!self->guarded.is_there && clock_now_ns() < until_ns) {
+        monotonic_cond_wait(&self->guarded.came, &self->lock, until_ns);
+    }
+    bool is_there = self->guarded.is_there;
+    pthread_mutex_unlock(&self->lock);
+    return is_there;
+}
+
+void slot_exchange(struct slot *self, uint64_t deadline_ns, struct outcome *outcome)
 {
     self->deadline_ns = deadline_ns;
-    self->receiving = false;
-    if (self->told == NULL) {
-        int error = nng_aio_alloc(&self->told, on_step, self);
-        if (error != 0) {
-            return error;
-        }
+    self->asynchronous = false;
+    self->guarded.is_there = false;
+    *outcome = (struct outcome){.error = NNG_ECLOSED};
+    if (!channel_submit(self->channel, self)) {
+        return;
     }
-    nng_aio_set_msg(self->told, request);
-    return enter(self, self->told, nng_ctx_send) ? 0 : NNG_ECLOSED;
-}
-
-/* The send of slot_start is done, or its receive. */
-static void on_step(void *argument)
-{
-    struct slot *self = argument;
-    struct outcome outcome = {.error = result_of(self, self->told), .sent = self->receiving};
-    if (outcome.error == 0 && !self->receiving) {
-        self->receiving = true;
-        if (enter(self, self->told, nng_ctx_recv)) {
+    if (!wait_for_outcome(self, deadline_ns)) {
+        if (channel_withdraw(self->channel, self, &outcome->sent)) {
+            outcome->error = NNG_ETIMEDOUT;
             return;
         }
-        outcome = (struct outcome){.error = NNG_ECLOSED, .sent = true};
-    } else if (outcome.error == 0) {
-        outcome.reply = nng_aio_get_msg(self->told);
-    } else if (!self->receiving) {
-        nng_msg_free(nng_aio_get_msg(self->told));
+        /* Too late to give up: the outcome is being handed over just now. */
+        while (!wait_for_outcome(self, UINT64_MAX)) {
+        }
     }
-    self->done(self, &outcome);
+    *outcome = self->outcome;
+}
+
+int slot_start(struct slot *self, uint64_t deadline_ns)
+{
+    self->deadline_ns = deadline_ns;
+    self->asynchronous = true;
+    return channel_submit(self->channel, self) ? 0 : NNG_ECLOSED;
 }

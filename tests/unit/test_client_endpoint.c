@@ -33,7 +33,6 @@ static void test_takes_what_can_be_dialled(void **state)
     assert_taken("tcp://[::1]:7420");
     assert_taken("tcp://localhost:1");
     assert_taken("tcp://localhost:65535");
-    assert_taken("inproc://name");
 }
 
 static void test_refuses_what_is_incomplete(void **state)
@@ -41,7 +40,6 @@ static void test_refuses_what_is_incomplete(void **state)
     (void)state;
     assert_refused("", "neither ipc://PATH nor tcp://HOST:PORT");
     assert_refused("ipc://", "names no path");
-    assert_refused("inproc://", "names nothing");
     assert_refused("tcp://", "tcp://HOST:PORT");
     assert_refused("tcp://localhost", "tcp://HOST:PORT");
     assert_refused("tcp://localhost:", "tcp://HOST:PORT");

@@ -58,8 +58,8 @@ enum stated_code stated_client_open(const struct stated_client_options *options,
                                     struct stated_client **client,
                                     struct stated_status *status) STATED_MUST_USE;
 
-/* Starts no more calls, gives those on their way half a second to be answered, ends the others
-   (CANCELLED), waits for all callbacks and frees. Not from a callback. NULL is allowed. */
+/* Ends all calls in flight (CANCELLED), waits for their callbacks and frees. Not from a callback.
+   NULL is allowed. */
 void stated_client_close(struct stated_client *client);
 
 /* For the generated functions; a program calls those instead. */

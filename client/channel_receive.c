@@ -1,0 +1,169 @@
+#include "channel.h"
+#include "framing.h"
+
+#include <nng/nng.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long a peer may take to greet. */
+#define GREETING_MS 10000
+
+void channel_receive_more(struct channel *self)
+{
+    nng_iov room = {.iov_buf = self->input + self->input_end,
+                    .iov_len = self->input_capacity - self->input_end};
+    self->guarded.receiving = true;
+    nng_aio_set_timeout(self->receive, self->greeted ? NNG_DURATION_INFINITE : GREETING_MS);
+    nng_aio_set_iov(self->receive, 1, &room);
+    nng_stream_recv(self->guarded.stream, self->receive);
+}
+
+static bool replace_input(struct channel *self, size_t capacity)
+{
+    uint8_t *input = malloc(capacity);
+    if (input == NULL) {
+        return false;
+    }
+    memcpy(input, self->input + self->input_begin, self->input_end - self->input_begin);
+    free(self->input);
+    self->input = input;
+    self->input_capacity = capacity;
+    self->input_end -= self->input_begin;
+    self->input_begin = 0;
+    return true;
+}
+
+/* Room behind what has been received of a message that is `needed` bytes long. False: memory is
+   out. */
+static bool make_room(struct channel *self, size_t needed)
+{
+    size_t held = self->input_end - self->input_begin;
+    if (needed > self->input_capacity) {
+        return replace_input(self, needed);
+    }
+    if (held == 0 && self->input_capacity > CHANNEL_BUFFER_BYTES) {
+        return replace_input(self, CHANNEL_BUFFER_BYTES);
+    }
+    if (held == 0 || self->input_begin + needed > self->input_capacity) {
+        memmove(self->input, self->input + self->input_begin, held);
+        self->input_begin = 0;
+        self->input_end = held;
+    }
+    return true;
+}
+
+/* The slot that waits for the reply with this id, taken off the lists; NULL when nobody does any
+   more. */
+static struct slot *claim(struct channel *self, uint32_t id)
+{
+    pthread_mutex_lock(&self->lock);
+    struct slot *slot = self->guarded.by_id[id & (self->guarded.n_buckets - 1)];
+    while (slot != NULL && slot->id != id) {
+        slot = slot->next_in_bucket;
+    }
+    if (slot != NULL && slot->place == SLOT_SENT) {
+        channel_remove(self, slot);
+    } else {
+        slot = NULL;
+    }
+    pthread_mutex_unlock(&self->lock);
+    return slot;
+}
+
+static void hand_over(struct channel *self, const struct framing_reply *reply, int error)
+{
+    struct slot *slot = claim(self, reply->id);
+    if (slot != NULL) {
+        slot_finish(slot, &(struct outcome){.error = error,
+                                            .sent = true,
+                                            .reply = reply->body,
+                                            .reply_bytes = reply->body_bytes});
+    }
+}
+
+/* 0, and how many bytes are needed to go on; or NNG's error: the connection is of no use. */
+static int take_greeting(struct channel *self, size_t *needed)
+{
+    size_t held = self->input_end - self->input_begin;
+    *needed = FRAMING_GREETING_BYTES;
+    if (held < FRAMING_GREETING_BYTES) {
+        /* What begins otherwise may never become eight bytes long. */
+        return held > 0 && self->input[self->input_begin] != framing_greeting[0] ? NNG_EPROTO : 0;
+    }
+    if (!framing_is_reply_greeting(self->input + self->input_begin)) {
+        return NNG_EPROTO;
+    }
+    self->input_begin += FRAMING_GREETING_BYTES;
+    self->greeted = true;
+    pthread_mutex_lock(&self->lock);
+    if (self->guarded.state == CHANNEL_GREETING) {
+        self->guarded.state = CHANNEL_UP;
+        self->guarded.failure = 0;
+        self->guarded.retry_ms = CHANNEL_RETRY_MIN_MS;
+        pthread_cond_broadcast(&self->guarded.changed);
+        channel_send_next(self);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return 0;
+}
+
+static int take_replies(struct channel *self, size_t *needed)
+{
+    for (;;) {
+        struct framing_reply reply;
+        enum framing_result result = framing_parse_reply(
+            self->input + self->input_begin, self->input_end - self->input_begin, self->marked,
+            self->max_message_bytes, &reply);
+        *needed = reply.bytes;
+        switch (result) {
+        case FRAMING_COMPLETE:
+            hand_over(self, &reply, 0);
+            self->input_begin += reply.bytes;
+            break;
+        case FRAMING_INCOMPLETE:
+            return 0;
+        case FRAMING_TOO_LARGE:
+            hand_over(self, &reply, NNG_EMSGSIZE);
+            return NNG_EMSGSIZE;
+        case FRAMING_BROKEN:
+            return NNG_EPROTO;
+        }
+    }
+}
+
+static int take_input(struct channel *self)
+{
+    size_t needed = 0;
+    int error = self->greeted ? 0 : take_greeting(self, &needed);
+    if (error == 0 && self->greeted) {
+        error = take_replies(self, &needed);
+    }
+    if (error == 0 && !make_room(self, needed)) {
+        error = NNG_ENOMEM;
+    }
+    return error;
+}
+
+void channel_on_received(void *argument)
+{
+    struct channel *self = argument;
+    int error = nng_aio_result(self->receive);
+    if (error == 0) {
+        self->input_end += nng_aio_count(self->receive);
+        error = take_input(self);
+    }
+    struct list lost;
+    list_init(&lost);
+    pthread_mutex_lock(&self->lock);
+    if (error != 0) {
+        channel_drop_connection(self, error, &lost);
+    }
+    if (self->guarded.state == CHANNEL_UP || self->guarded.state == CHANNEL_GREETING) {
+        channel_receive_more(self);
+    } else {
+        self->guarded.receiving = false;
+        channel_leave_connection(self);
+    }
+    pthread_mutex_unlock(&self->lock);
+    channel_finish_all(&lost, &(struct outcome){.error = NNG_ECONNRESET, .sent = true});
+}

@@ -1,0 +1,15 @@
+/* Why there is no connection, for people. */
+#ifndef STATED_CLIENT_DIAL_ERROR_H
+#define STATED_CLIENT_DIAL_ERROR_H
+
+#include "stated/status.h"
+
+#include <stdint.h>
+
+/* The outcome of an open whose first attempt failed with this error of NNG's (NNG_EPROTO: what
+   answered is no REP socket; 0: no attempt has ended in time): a code and a message that names the
+   endpoint and what to do. */
+enum stated_code dial_error_explain(int error, const char *endpoint, uint32_t connect_timeout_ms,
+                                    struct stated_status *status);
+
+#endif
