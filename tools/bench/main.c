@@ -5,15 +5,12 @@
 #include "bench/runner.h"
 #include "bench/verify.h"
 
-#include <argp.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 enum { EXIT_DONE = 0, EXIT_BROKEN = 1, EXIT_CODE = 64, EXIT_INTERRUPTED = 130 };
-
-const char *argp_program_version = "stated-bench " STATED_VERSION;
 
 static struct runner *running; /* what the signal handler interrupts */
 

@@ -264,6 +264,7 @@ void bench_options_parse(struct bench_options *options, int argc, char **argv)
         .seed = 1,
         .check = true,
     };
+    argp_program_version = "stated-bench " STATED_VERSION;
     argp_err_exit_status = USAGE_STATUS;
     argp_parse(&parser, argc, argv, 0, NULL, options);
 }
