@@ -374,6 +374,71 @@ static void test_a_reply_as_large_as_the_limit(void **state)
     close_scene(&scene);
 }
 
+/* More than a client takes; the calls of others on the connection are lost with it. */
+static void act_too_large(struct scene *scene, const Stated__V1__Call *call,
+                          struct rep_answer *answer)
+{
+    (void)scene;
+    (void)call;
+    static const uint8_t large[(1 << 20) + 1];
+    rep_answer_bytes(answer, large, sizeof(large));
+}
+
+static void test_a_reply_over_the_limit(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_scene(&scene, act_too_large);
+    assert_outcome(&scene, &read_method, 0, STATED_RESOURCE_EXHAUSTED, "has 1048577 bytes");
+    assert_outcome(&scene, &write_method, 0, STATED_UNKNOWN, "whether the write happened");
+    atomic_store(&scene.act, act_echo);
+    assert_outcome(&scene, &read_method, 0, STATED_OK, "");
+    close_scene(&scene);
+}
+
+/* Hangs up within a message: in its header, in its id, in its body. */
+static void act_cut(struct scene *scene, const Stated__V1__Call *call, struct rep_answer *answer)
+{
+    static const size_t kept[] = {0, 5, 11, 20};
+    static atomic_uint next;
+    (void)scene;
+    (void)call;
+    uint8_t body[100] = {0};
+    rep_answer_bytes(answer, body, sizeof(body));
+    answer->cut = 9 + 4 + sizeof(body) - kept[atomic_fetch_add(&next, 1) % 4];
+}
+
+static void test_a_message_cut_short(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_scene(&scene, act_cut);
+    for (int i = 0; i < 4; i++) {
+        assert_outcome(&scene, &read_method, 0, STATED_UNAVAILABLE, "was lost before the reply");
+    }
+    close_scene(&scene);
+}
+
+static void test_a_large_request_and_small_ones_after_it(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_scene(&scene, act_echo);
+    static uint8_t large[900 << 10];
+    Stated__V1__ReadRequest request = STATED__V1__READ_REQUEST__INIT;
+    request.limit = 7;
+    request.after = (ProtobufCBinaryData){.len = sizeof(large), .data = large};
+    for (int i = 0; i < 3; i++) {
+        ProtobufCMessage *response;
+        assert_int_equal(
+            stated_client_call(scene.client, &read_method, NULL, &request.base, &response, NULL),
+            STATED_OK);
+        protobuf_c_message_free_unpacked(response, NULL);
+        assert_outcome(&scene, &read_method, 0, STATED_OK, "");
+    }
+    close_scene(&scene);
+}
+
 static void *call_many(void *argument)
 {
     struct scene *scene = argument;
@@ -416,6 +481,9 @@ int main(void)
         cmocka_unit_test(test_a_parked_call_may_be_answered_at_its_deadline),
         cmocka_unit_test(test_a_request_over_the_limit),
         cmocka_unit_test(test_a_reply_as_large_as_the_limit),
+        cmocka_unit_test(test_a_reply_over_the_limit),
+        cmocka_unit_test(test_a_message_cut_short),
+        cmocka_unit_test(test_a_large_request_and_small_ones_after_it),
         cmocka_unit_test(test_many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
