@@ -4,6 +4,8 @@
 #include "engine/lmdb_directory.h"
 #include "engine/lmdb_engine.h"
 #include "engine/lmdb_header.h"
+#include "engine/lmdb_pages.h"
+#include "engine/lmdb_seal.h"
 
 #include "base/log.h"
 
@@ -11,12 +13,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char durable_name[] = "state.mdb";
 static const char ephemeral_name[] = "ephemeral.mdb";
 static const char new_name[] = "new.mdb";
 static const char lock_suffix[] = "-lock";
+static const char seal_name[] = "closed";
 
 enum {
     PRIVATE_FILE = 0600,
@@ -24,6 +28,10 @@ enum {
     /* LMDB's lock file has 64 bytes per reader; this is room for a thousand read transactions. */
     READER_FILE_BYTES = 64 << 10,
 };
+
+/* A larger file is looked through only by a check that is asked for: starting must not take
+   minutes. */
+#define MAX_CHECKED_BYTES (UINT64_C(1) << 30)
 
 /* LMDB ends a broken invariant by abort(); a message and a status do as well. */
 static void stop_on_assertion(MDB_env *env, const char *message)
@@ -119,37 +127,127 @@ static enum stated_code make_durable_file(const char *directory, const char *pat
     return code == STATED_OK ? lmdb_directory_sync(directory, status) : code;
 }
 
-/* The file at path, checked or made, as an environment. */
-static enum stated_code open_checked(const char *path, unsigned flags, uint64_t limit_bytes,
-                                     MDB_env **env, struct stated_status *status)
+/* Makes room for LMDB's lock file, and opens. */
+static enum stated_code open_prepared(const char *path, unsigned flags, uint64_t limit_bytes,
+                                      const struct lmdb_header *header, MDB_env **env,
+                                      struct stated_status *status)
 {
-    struct lmdb_header header;
-    enum stated_code code = lmdb_header_read(path, &header, status);
     char *lock = NULL;
-    if (code != STATED_OK || asprintf(&lock, "%s%s", path, lock_suffix) < 0) {
-        return code != STATED_OK ? code : errno_status_set(status, ENOMEM, path);
+    if (asprintf(&lock, "%s%s", path, lock_suffix) < 0) {
+        return errno_status_set(status, ENOMEM, path);
     }
-    code = prepare_reader_file(lock, status);
+    enum stated_code code = prepare_reader_file(lock, status);
     free(lock);
     if (code != STATED_OK) {
         return code;
     }
-    uint64_t used_bytes = (header.last_page + 1) * header.page_bytes;
+    uint64_t used_bytes = (header->last_page + 1) * header->page_bytes;
     return open_environment(path, flags, lmdb_space_map_bytes(limit_bytes, used_bytes), env,
                             status);
+}
+
+/* How much of the file is to be looked at: little when it is as it was closed. */
+static enum stated_code choose_depth(const char *path, const char *seal_path, int fd,
+                                     const struct lmdb_header *header, enum lmdb_pages_depth *depth,
+                                     struct stated_status *status)
+{
+    struct stat file;
+    struct lmdb_seal seal;
+    uint64_t used_bytes = (header->last_page + 1) * header->page_bytes;
+    if (fstat(fd, &file) != 0) {
+        return errno_status_set(status, errno, path);
+    }
+    bool is_cut = (uint64_t)file.st_size < used_bytes;
+    *depth = used_bytes > MAX_CHECKED_BYTES && !is_cut ? LMDB_PAGES_BRANCHES : LMDB_PAGES_ALL;
+    if (!lmdb_seal_read(seal_path, &seal)) {
+        return STATED_OK;
+    }
+    if (seal.transaction > header->transaction) {
+        return stated_status_set(status, STATED_DATA_LOSS,
+                                 "%s shows less than when it was closed: its header is damaged, or "
+                                 "it is an older copy; restore a snapshot, or remove %s to use it",
+                                 path, seal_path);
+    }
+    struct lmdb_seal now = lmdb_seal_of(&file, header->transaction);
+    if (memcmp(&seal, &now, sizeof(seal)) == 0) {
+        *depth = LMDB_PAGES_BRANCHES;
+    }
+    return STATED_OK;
+}
+
+/* Looks at the file before LMDB does. */
+static enum stated_code check_file(const char *path, const char *seal_path,
+                                   struct lmdb_header *header, struct stated_status *status)
+{
+    enum lmdb_pages_depth depth = LMDB_PAGES_ALL;
+    enum stated_code code = lmdb_header_read(path, header, status);
+    if (code != STATED_OK) {
+        return code;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno_status_set(status, errno, path);
+    }
+    code = choose_depth(path, seal_path, fd, header, &depth, status);
+    if (code == STATED_OK) {
+        code = lmdb_pages_check(fd, path, header, depth, status);
+    }
+    (void)close(fd);
+    return code;
+}
+
+static enum stated_code open_sealed(const struct lmdb_store_options *options, const char *path,
+                                    const char *seal_path, MDB_env **env,
+                                    struct stated_status *status)
+{
+    struct lmdb_header header;
+    unsigned flags = options->durability == STORE_RELAXED ? MDB_NOMETASYNC : 0;
+    enum stated_code code = check_file(path, seal_path, &header, status);
+    if (code == STATED_OK) {
+        code = open_prepared(path, flags, options->size_limit_bytes, &header, env, status);
+    }
+    return code;
 }
 
 static enum stated_code open_durable(const struct lmdb_store_options *options, const char *path,
                                      MDB_env **env, struct stated_status *status)
 {
-    if (access(path, F_OK) != 0 && errno == ENOENT) {
-        enum stated_code code = make_durable_file(options->directory, path, status);
-        if (code != STATED_OK) {
-            return code;
-        }
+    char *seal_path = lmdb_directory_join(options->directory, seal_name);
+    if (seal_path == NULL) {
+        return errno_status_set(status, ENOMEM, path);
     }
-    unsigned flags = options->durability == STORE_RELAXED ? MDB_NOMETASYNC : 0;
-    return open_checked(path, flags, options->size_limit_bytes, env, status);
+    enum stated_code code = STATED_OK;
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        (void)unlink(seal_path); /* of a file that is gone */
+        code = make_durable_file(options->directory, path, status);
+    }
+    if (code == STATED_OK) {
+        code = open_sealed(options, path, seal_path, env, status);
+    }
+    free(seal_path);
+    return code;
+}
+
+void lmdb_file_seal(const char *directory, const char *path)
+{
+    char *seal_path = lmdb_directory_join(directory, seal_name);
+    struct lmdb_header header;
+    struct stat file;
+    if (seal_path != NULL && lmdb_header_read(path, &header, NULL) == STATED_OK &&
+        stat(path, &file) == 0) {
+        struct lmdb_seal seal = lmdb_seal_of(&file, header.transaction);
+        lmdb_seal_write(seal_path, &seal);
+    }
+    free(seal_path);
+}
+
+void lmdb_file_unseal(const char *directory)
+{
+    char *seal_path = lmdb_directory_join(directory, seal_name);
+    if (seal_path != NULL) {
+        (void)unlink(seal_path);
+        free(seal_path);
+    }
 }
 
 static enum stated_code open_ephemeral(const struct lmdb_store_options *options, const char *path,
@@ -167,9 +265,13 @@ static enum stated_code open_ephemeral(const struct lmdb_store_options *options,
                                  "use another data directory or another durability",
                                  options->directory);
     }
+    struct lmdb_header header;
     enum stated_code code = make_file(path, status);
     if (code == STATED_OK) {
-        code = open_checked(path, MDB_NOSYNC, options->size_limit_bytes, env, status);
+        code = lmdb_header_read(path, &header, status);
+    }
+    if (code == STATED_OK) {
+        code = open_prepared(path, MDB_NOSYNC, options->size_limit_bytes, &header, env, status);
     }
     remove_with_suffix(path);
     return code;

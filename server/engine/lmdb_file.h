@@ -13,4 +13,11 @@
 enum stated_code lmdb_file_open(const struct lmdb_store_options *options, MDB_env **env,
                                 char **path, struct stated_status *status) STATED_MUST_USE;
 
+/* After the environment at path has been closed in order: notes what the file is, so that it need
+   not be looked through at the next start. */
+void lmdb_file_seal(const char *directory, const char *path);
+
+/* Once the file has been opened with success: the note is not true any more. */
+void lmdb_file_unseal(const char *directory);
+
 #endif

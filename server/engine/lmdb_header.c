@@ -10,18 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A tree's root as a meta page holds it. */
-struct tree {
-    uint32_t pad; /* of the first tree: the page size */
-    uint16_t flags;
-    uint16_t depth;
-    uint64_t branch_pages;
-    uint64_t leaf_pages;
-    uint64_t overflow_pages;
-    uint64_t entries;
-    uint64_t root;
-};
-
 struct meta_page {
     uint64_t page_number;
     uint16_t pad;
@@ -31,22 +19,25 @@ struct meta_page {
     uint32_t version;
     uint64_t address;
     uint64_t map_bytes;
-    struct tree trees[2]; /* of free pages, of tables */
+    struct lmdb_tree trees[2]; /* of free pages, of tables */
     uint64_t last_page;
     uint64_t transaction;
 };
 _Static_assert(sizeof(struct meta_page) == 152, "LMDB's layout on 64-bit machines");
 
 enum {
-    FLAG_META = 0x08,
+    FLAG_META = 0x08,        /* of a page */
+    FLAG_NUMBER_KEYS = 0x08, /* of a tree */
+    FLAG_NO_DIRECTORY = 0x4000,
     MIN_PAGE_BYTES = 512,
     MAX_PAGE_BYTES = 0x8000,
     MAX_DEPTH = 32,
     FIRST_DATA_PAGE = 2,
 };
+/* A file may end before its last pages when these are free, but not by more than a transaction. */
+#define MAX_MISSING_BYTES (UINT64_C(1) << 30)
 #define MAGIC UINT32_C(0xBEEFC0DE)
 #define LMDB_DATA_VERSION 1u
-#define NO_PAGE UINT64_MAX
 
 #define REFUSE(status, ...) stated_status_set(status, STATED_DATA_LOSS, __VA_ARGS__)
 
@@ -90,9 +81,12 @@ static enum stated_code check_kind(const char *path, const struct meta_page *pag
     return STATED_OK;
 }
 
-static bool tree_is_plausible(const struct tree *tree, uint64_t last_page)
+static bool tree_is_plausible(const struct lmdb_tree *tree, uint16_t flags, uint64_t last_page)
 {
-    if (tree->root == NO_PAGE) {
+    if ((tree->flags & ~FLAG_NO_DIRECTORY) != flags) {
+        return false;
+    }
+    if (tree->root == LMDB_NO_PAGE) {
         return tree->depth == 0 && tree->entries == 0;
     }
     return tree->root >= FIRST_DATA_PAGE && tree->root <= last_page && tree->depth > 0 &&
@@ -129,16 +123,10 @@ static enum stated_code check_newer(const char *path, const struct meta_page *pa
                                     uint64_t page_bytes, uint64_t file_bytes,
                                     struct stated_status *status)
 {
-    if (page->last_page < 1 || page->last_page > UINT64_MAX / page_bytes - 1 ||
-        !tree_is_plausible(&page->trees[0], page->last_page) ||
-        !tree_is_plausible(&page->trees[1], page->last_page)) {
+    if (page->last_page < 1 || page->last_page > (file_bytes + MAX_MISSING_BYTES) / page_bytes ||
+        !tree_is_plausible(&page->trees[0], FLAG_NUMBER_KEYS, page->last_page) ||
+        !tree_is_plausible(&page->trees[1], 0, page->last_page)) {
         return refuse_senseless(path, (unsigned)page->page_number, status);
-    }
-    if ((page->last_page + 1) * page_bytes > file_bytes) {
-        return REFUSE(status,
-                      "%s is truncated: it has %" PRIu64 " bytes, its header speaks of %" PRIu64
-                      "; restore a snapshot",
-                      path, file_bytes, (page->last_page + 1) * page_bytes);
     }
     return STATED_OK;
 }
@@ -182,8 +170,8 @@ static enum stated_code read_pages(int fd, const char *path, struct meta_page pa
     return code;
 }
 
-static enum stated_code check_file(int fd, const char *path, struct lmdb_header *header,
-                                   struct stated_status *status)
+enum stated_code lmdb_header_read_fd(int fd, const char *path, struct lmdb_header *header,
+                                     struct stated_status *status)
 {
     struct stat file;
     struct meta_page pages[2];
@@ -202,6 +190,8 @@ static enum stated_code check_file(int fd, const char *path, struct lmdb_header 
         .page_bytes = newer->trees[0].pad,
         .last_page = newer->last_page,
         .transaction = newer->transaction,
+        .free_pages = newer->trees[0],
+        .tables = newer->trees[1],
     };
     return check_newer(path, newer, header->page_bytes, (uint64_t)file.st_size, status);
 }
@@ -213,7 +203,7 @@ enum stated_code lmdb_header_read(const char *path, struct lmdb_header *header,
     if (fd < 0) {
         return errno == ENOENT ? STATED_NOT_FOUND : errno_status_set(status, errno, path);
     }
-    enum stated_code code = check_file(fd, path, header, status);
+    enum stated_code code = lmdb_header_read_fd(fd, path, header, status);
     (void)close(fd);
     return code;
 }

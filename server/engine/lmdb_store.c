@@ -63,6 +63,9 @@ static void close_store(struct store *store)
     lmdb_flusher_stop(self);
     lmdb_run_free_idle(self);
     mdb_env_close(self->env);
+    if (self->durability != STORE_EPHEMERAL && !lmdb_trouble_is_final(self)) {
+        lmdb_file_seal(self->directory, self->data_path);
+    }
     lmdb_directory_unlock(self->lock_fd);
     free(self->data_path);
     free_store(self);
@@ -197,6 +200,7 @@ enum stated_code lmdb_store_open(const struct lmdb_store_options *options, struc
     if (code != STATED_OK) {
         goto unlock;
     }
+    lmdb_file_unseal(options->directory);
     *store = &self->store;
     return STATED_OK;
 
