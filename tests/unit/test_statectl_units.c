@@ -15,6 +15,15 @@ static void test_counts(void **state)
     assert_string_equal(units_count(out, UINT64_MAX), "18,446,744,073,709,551,615");
 }
 
+static void test_keys(void **state)
+{
+    (void)state;
+    char out[UNITS_BYTES];
+    assert_string_equal(units_keys(out, 0), "0 keys");
+    assert_string_equal(units_keys(out, 1), "1 key");
+    assert_string_equal(units_keys(out, UINT64_MAX), "18,446,744,073,709,551,615 keys");
+}
+
 static void test_bytes(void **state)
 {
     (void)state;
@@ -47,6 +56,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_keys),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_times),
     };

@@ -48,12 +48,13 @@ static bool write_page(void *argument, const Stated__V1__ReadResponse *page)
 
 static int scan(struct export *self, struct ctl *ctl)
 {
+    char keys[UNITS_BYTES];
     self->scan.page = write_page;
     self->scan.argument = self;
     self->scan.committed = true;
     int code = scan_run(&self->scan, ctl);
     if (code == EXIT_DONE && interrupt_requested() != 0) {
-        error_say("interrupted after %" PRIu64 " keys", self->scan.n);
+        error_say("interrupted after %s", units_keys(keys, self->scan.n));
         return interrupt_requested();
     }
     if (code == EXIT_DONE && self->scan.first_revision != self->scan.last_revision) {
@@ -76,7 +77,7 @@ static void print_done(const struct ctl *ctl, const struct export *self, const c
     } else if (format == OUTPUT_RAW) {
         printf("%" PRIu64 "\n", self->scan.n);
     } else {
-        printf("exported %s keys to %s\n", units_count(keys, self->scan.n), path);
+        printf("exported %s to %s\n", units_keys(keys, self->scan.n), path);
     }
 }
 

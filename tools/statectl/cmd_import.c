@@ -70,18 +70,9 @@ static void print_done(const struct ctl *ctl, const struct import *import)
     } else if (format == OUTPUT_RAW) {
         printf("%" PRIu64 "\n", import->sender.keys);
     } else {
-        printf("imported %s keys in %.2f s, %s keys/s\n", units_count(keys, import->sender.keys),
-               seconds, units_count(rate, (uint64_t)((double)import->sender.keys / seconds)));
+        printf("imported %s in %.2f s, %s keys/s\n", units_keys(keys, import->sender.keys), seconds,
+               units_count(rate, (uint64_t)((double)import->sender.keys / seconds)));
     }
-}
-
-/* "1 key was written", "1,234 keys were written". */
-static const char *tell_written(char out[2 * UNITS_BYTES], uint64_t keys)
-{
-    char count[UNITS_BYTES];
-    snprintf(out, 2 * UNITS_BYTES, "%s %s written", units_count(count, keys),
-             keys == 1 ? "key was" : "keys were");
-    return out;
 }
 
 /* Says what the server, or the way to it, did not like, and about which lines. */
@@ -95,7 +86,7 @@ static int explain_failure(const struct import_sender *sender, const char *writt
         snprintf(lines, sizeof lines, "lines %" PRIu64 " to %" PRIu64, sender->failed_first_line,
                  sender->failed_last_line);
     }
-    error_say("%s: %s; %s", lines, status->message, written);
+    error_say("%s: %s; %s written", lines, status->message, written);
     /* Without a ticket nobody but we decided so: the connection was lost. */
     bool was_lost = status->code == STATED_UNKNOWN && status->order.ticket == 0;
     return EXIT_CALL + (int)(was_lost ? STATED_UNAVAILABLE : status->code);
@@ -104,21 +95,22 @@ static int explain_failure(const struct import_sender *sender, const char *writt
 /* The exit code, after saying how it went. */
 static int conclude(const struct ctl *ctl, const struct import *import, const char *path)
 {
-    char written[2 * UNITS_BYTES];
-    tell_written(written, import->sender.keys);
+    char written[UNITS_BYTES];
+    units_keys(written, import->sender.keys);
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     if (import_sender_has_failed(&import->sender)) {
         return explain_failure(&import->sender, written);
     }
     if (import->problem[0] != '\0') {
-        return error_usage("%s, line %" PRIu64 ": %s; %s, those before its batch", name,
+        return error_usage("%s, line %" PRIu64 ": %s; %s written, those before its batch", name,
                            import->reader.line, import->problem, written);
     }
     if (import->read_error != 0) {
-        return error_usage("cannot read %s: %s; %s", name, strerror(import->read_error), written);
+        return error_usage("cannot read %s: %s; %s written", name, strerror(import->read_error),
+                           written);
     }
     if (interrupt_requested() != 0) {
-        error_say("interrupted; %s", written);
+        error_say("interrupted; %s written", written);
         return interrupt_requested();
     }
     print_done(ctl, import);

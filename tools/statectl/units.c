@@ -19,6 +19,13 @@ const char *units_count(char out[UNITS_BYTES], uint64_t number)
     return out;
 }
 
+const char *units_keys(char out[UNITS_BYTES], uint64_t keys)
+{
+    units_count(out, keys);
+    strcat(out, keys == 1 ? " key" : " keys");
+    return out;
+}
+
 const char *units_bytes(char out[UNITS_BYTES], uint64_t bytes)
 {
     static const char *const names[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -10,6 +10,9 @@
 /* 1234567 as "1,234,567". Returns out. Pure, as all here. */
 const char *units_count(char out[UNITS_BYTES], uint64_t number);
 
+/* The same with what is counted: "1 key", "1,234 keys". */
+const char *units_keys(char out[UNITS_BYTES], uint64_t keys);
+
 /* Bytes as "1.5 MiB". */
 const char *units_bytes(char out[UNITS_BYTES], uint64_t bytes);
 
