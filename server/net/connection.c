@@ -105,6 +105,7 @@ void connection_close(struct connection *self, enum connection_end end)
     bool parked = self->guarded.parked;
     if (first) {
         self->guarded.closing = true;
+        atomic_store(&self->closed, true);
         self->guarded.parked = false;
         nng_stream_close(self->stream);
     }

@@ -73,6 +73,7 @@ struct connection {
     size_t n_parts;
 
     pthread_mutex_t mutex;
+    atomic_bool closed; /* says what guarded.closing says, to the receiving side in between */
     struct {
         bool closing; /* nothing is posted any more */
         bool parked;  /* not read on, because of max_frames */

@@ -80,6 +80,7 @@ enum step {
     STEP_NEEDS,  /* more bytes */
     STEP_RESTS,  /* until replies have gone or a slot is free: not ours any more */
     STEP_BROKEN, /* the peer does not speak SP REQ */
+    STEP_CLOSED, /* what it has sent is nobody's wish any more */
 };
 
 static enum step take_greeting(struct connection *self)
@@ -97,6 +98,9 @@ static enum step take_greeting(struct connection *self)
 
 static enum step take_frame(struct connection *self, size_t *needed)
 {
+    if (atomic_load_explicit(&self->closed, memory_order_relaxed)) {
+        return STEP_CLOSED;
+    }
     struct sp_request request;
     enum sp_result result = sp_parse_request(self->buffer + self->begin, self->end - self->begin,
                                              self->marked, self->host->max_body_bytes, &request);
@@ -149,8 +153,8 @@ void connection_take_frames(struct connection *self)
     if (step == STEP_RESTS) {
         return;
     }
-    if (step == STEP_BROKEN) {
-        end_receiving(self, CONNECTION_BROKEN);
+    if (step == STEP_BROKEN || step == STEP_CLOSED) {
+        end_receiving(self, step == STEP_BROKEN ? CONNECTION_BROKEN : CONNECTION_GONE);
     } else if (!make_room(self, needed)) {
         end_receiving(self, CONNECTION_NO_MEMORY);
     } else {
@@ -172,13 +176,5 @@ void connection_receive_event(void *argument)
 
 void connection_resume(struct list_node *waiting)
 {
-    struct connection *self = CONTAINER_OF(waiting, struct connection, waiting);
-    pthread_mutex_lock(&self->mutex);
-    bool closing = self->guarded.closing;
-    pthread_mutex_unlock(&self->mutex);
-    if (closing) {
-        peer_release(&self->peer);
-    } else {
-        connection_take_frames(self);
-    }
+    connection_take_frames(CONTAINER_OF(waiting, struct connection, waiting));
 }

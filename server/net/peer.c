@@ -29,6 +29,7 @@ bool peer_admit(struct peer *self, struct peer_table *table, const char *name,
 {
     gate_party_init(&self->party);
     snprintf(self->name, sizeof(self->name), "%s", name);
+    self->party.name = self->name;
     self->table = table;
     self->destroy = destroy;
     atomic_init(&self->references, 1);

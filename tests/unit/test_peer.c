@@ -101,7 +101,9 @@ static void test_long_name_is_cut(void **state)
     char name[500];
     memset(name, 'n', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
-    assert_int_equal(strlen(admit(table, name, 1)->name), PEER_NAME_BYTES - 1);
+    struct peer *peer = admit(table, name, 1);
+    assert_int_equal(strlen(peer->name), PEER_NAME_BYTES - 1);
+    assert_ptr_equal(peer->party.name, peer->name);
 }
 
 static void test_alive_until_the_last_frame_has_ended(void **state)
