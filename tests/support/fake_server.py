@@ -26,7 +26,8 @@ class FakeServer:
 
     def __init__(self, answers):
         self.answers = answers
-        self.called = threading.Event()
+        self.calls = []
+        self.called = threading.Condition()
         self.folder = tempfile.mkdtemp(prefix="stated-test-")
         self.endpoint = f"ipc://{self.folder}/sock"
         self.listener = socket.socket(socket.AF_UNIX)
@@ -44,6 +45,12 @@ class FakeServer:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def wait_for(self, method):
+        """Waits until the method was called."""
+        with self.called:
+            if not self.called.wait_for(lambda: method in self.calls, sp.TIMEOUT_S):
+                raise AssertionError(f"{method} was not called within {sp.TIMEOUT_S} s")
 
     def accept(self):
         with contextlib.suppress(OSError):
@@ -71,7 +78,9 @@ class FakeServer:
             answer = self.answers.get(call.method, (rpc_pb2.CODE_UNIMPLEMENTED, "not here"))
             if callable(answer):
                 answer = answer(call.payload)
-            self.called.set()
+            with self.called:
+                self.calls.append(call.method)
+                self.called.notify_all()
             if answer is SILENT:
                 return None
             reply = replies.replies.add()
