@@ -237,6 +237,10 @@ wait $server""")
                                        timeout=LIMIT_S)
                 self.assertEqual(0, tried.returncode, (command, tried))
                 self.assertNotEqual(b"", tried.stdout, command)
+            endpoint = shlex.split(commands[0])[2]
+            count = subprocess.run([str(STATECTL), "-e", endpoint, "ls", "--count", "bench/"],
+                                   check=True, capture_output=True, timeout=LIMIT_S)
+            self.assertEqual(b"0", count.stdout.strip(), "the clients' keys are still there")
             second = self.run_odd("--once")
             self.assertEqual(0, second.returncode, second.stdout + second.stderr)
             self.assertIn(f"in use by the server with pid {pid}", second.stdout)
