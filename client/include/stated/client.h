@@ -52,8 +52,10 @@ struct stated_call_options {
 size_t stated_default_endpoint(char *buffer, size_t size);
 
 /* Connects. options may be NULL for the defaults; they are copied. On failure *client is NULL and
-   status (may be NULL) says why: INVALID_ARGUMENT for a URL that is none, UNAVAILABLE when no
-   server answers there in time. Blocks up to connect_timeout_ms. */
+   status (may be NULL) says why: INVALID_ARGUMENT for a URL that is none or an option that is 0,
+   PERMISSION_DENIED for a socket of somebody else's, UNAVAILABLE when nobody listens there (at
+   once) or no server answers in time. Blocks up to connect_timeout_ms. Once open, a client connects
+   again by itself whenever the connection breaks; calls wait for that up to their timeout. */
 enum stated_code stated_client_open(const struct stated_client_options *options,
                                     struct stated_client **client,
                                     struct stated_status *status) STATED_MUST_USE;
@@ -87,7 +89,16 @@ struct stated_client_method {
 };
 
 /* Calls and waits for the outcome. *response is NULL unless OK, and then the caller's, to free with
-   its free_unpacked(…, NULL). options and status may be NULL. Blocks; not from a callback. */
+   its free_unpacked(…, NULL). options and status may be NULL. Blocks up to the timeout; from a
+   callback it is refused with FAILED_PRECONDITION. Beside what the server answers:
+   INVALID_ARGUMENT    the request is larger than max_message_bytes; it was not sent
+   UNAVAILABLE         there was no connection, or it broke before the reply to a READ, NONE or PARK
+                       method came: asking again is safe
+   UNKNOWN             the connection broke, or what came was no reply: a WRITE may have happened
+   DEADLINE_EXCEEDED   the time is over; if the message says so, a WRITE may have happened
+   CANCELLED           the client was closed; the same
+   RESOURCE_EXHAUSTED  memory is out, or the reply is larger than max_message_bytes
+   INTERNAL            what came was no reply, to a method that does not write */
 enum stated_code stated_client_call(struct stated_client *client,
                                     const struct stated_client_method *method,
                                     const struct stated_call_options *options,
