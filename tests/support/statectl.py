@@ -57,11 +57,15 @@ class Terminal:
 
     def __init__(self, *arguments, columns=80, **extra):
         self.shown = b""
+        line = ["statectl", *map(as_path, arguments)]
+        variables = {"TERM": "xterm", **environment(**extra)}
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-            os.execve(STATECTL, ["statectl", *map(as_path, arguments)],
-                      environment(TERM="xterm", **extra))
+            try:
+                fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+                os.execve(STATECTL, line, variables)
+            finally:
+                os._exit(127)
 
     def read(self):
         """More of what it shows; False at its end."""
