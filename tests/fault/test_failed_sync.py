@@ -50,7 +50,7 @@ class FailedSync(unittest.TestCase):
             self.assertIsNotNone(refusal, "no write met the failing call")
             self.assertEqual(refusal.code, rpc_pb2.CODE_UNKNOWN, refusal)
             self.assertNotEqual(running.process.wait(STOP_S), 0)
-            self.assertIn("Input/output error", running.process.log())
+            self.assertIn("storage failed", running.process.log())
             running.program = server.STATED
             running.start()
             with running.client() as client:
