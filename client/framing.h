@@ -19,9 +19,10 @@ bool framing_is_reply_greeting(const uint8_t data[FRAMING_GREETING_BYTES]);
 /* The bit that every id has. */
 #define FRAMING_ID_BIT UINT32_C(0x80000000)
 
+#define FRAMING_MAX_HEADER_BYTES 13
+
 /* Bytes that come before a request's body. marked: the endpoint is ipc, where a byte of 1 comes
    before each message. */
-#define FRAMING_MAX_HEADER_BYTES 13
 size_t framing_header_bytes(bool marked);
 
 /* Writes them. */

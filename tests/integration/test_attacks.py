@@ -79,10 +79,10 @@ class Attacks(unittest.TestCase):
         self.assertEqual(running.stop(), 0)
 
     def test_announcements_of_much(self):
-        running = self.serve("--max-connections", "600", "--idle-timeout", "2s")
+        running = self.serve("--max-connections", "600", "--idle-timeout", "10s")
+        peers = attacks.announce_and_stall(running.tcp, 500, 1 << 20)
+        self.assertEqual(len(peers), 500)
         with running.client("tcp") as client:
-            peers = attacks.announce_and_stall(running.tcp, 500, 1 << 20)
-            self.assertEqual(len(peers), 500)
             running.process.wait_until(lambda: client.status().connections > 500, "they were in")
             self.assertEqual(client.get(b"small"), b"1")
             if not server.SANITIZED:
