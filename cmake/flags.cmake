@@ -7,7 +7,10 @@ option(STATED_WERROR "Treat warnings as errors" OFF)
 set(STATED_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,undefined or thread")
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-  -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wno-gnu-zero-variadic-macro-arguments)
+  -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2)
+if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+  add_compile_options(-Wno-gnu-zero-variadic-macro-arguments)
+endif()
 if(STATED_WERROR)
   add_compile_options(-Werror)
 endif()
