@@ -3,6 +3,8 @@
  */
 #include "base/log.h"
 
+#include "utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -73,37 +75,6 @@ bool log_format_parse(const char *name, enum log_format *format)
     return true;
 }
 
-/* Bytes of the UTF-8 character at text: 1 for ASCII, 0 when it is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *text)
-{
-    static const struct {
-        unsigned char first, last; /* of the leading byte */
-        unsigned char low, high;   /* of the second byte */
-        size_t length;
-    } forms[] = {
-        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    size_t form = 0;
-    while (form < COUNT_OF(forms) && (text[0] < forms[form].first || text[0] > forms[form].last)) {
-        form++;
-    }
-    if (form == COUNT_OF(forms)) {
-        return 0;
-    }
-    size_t length = forms[form].length;
-    if (length > 1 && (text[1] < forms[form].low || text[1] > forms[form].high)) {
-        return 0;
-    }
-    for (size_t i = 2; i < length; i++) {
-        if (text[i] < 0x80 || text[i] > 0xbf) { /* the NUL at the end stops here too */
-            return 0;
-        }
-    }
-    return length;
-}
-
 /* Writes one byte that must not stand in a line as it is; returns the bytes written. */
 static size_t put_escape(char *out, unsigned char byte, enum log_format format)
 {
@@ -127,10 +98,11 @@ static bool needs_escape(unsigned char byte, enum log_format format)
 
 static size_t put_text(char *out, const char *text, enum log_format format)
 {
-    const unsigned char *at = (const unsigned char *)text;
+    const uint8_t *at = (const uint8_t *)text;
+    const uint8_t *text_end = at + strlen(text);
     char *end = out;
-    while (*at != '\0') {
-        size_t length = utf8_length(at);
+    while (at < text_end) {
+        size_t length = utf8_character(at, (size_t)(text_end - at));
         if (length == 0 || needs_escape(*at, format)) {
             end += put_escape(end, *at, format);
             at++;
