@@ -113,18 +113,25 @@ class Failures(Checks):
         for url in ("nonsense", "udp://127.0.0.1:1", "tcp://127.0.0.1", "ipc://"):
             self.refused(67, "-e", url, "ping", says=url)
 
+    def refused_with(self, code, commands):
+        methods = (sp.READ, sp.WRITE, sp.HEALTH, sp.STATUS, QUEUE, CLEAR_POISON)
+        name = rpc_pb2.Code.Name(code)
+        answer = (code, f"it is {name}")
+        with fake_server.FakeServer({method: answer for method in methods}) as fake:
+            for command in commands:
+                with self.subTest(name, command=command):
+                    stdin = b'{"key":"a","value":"b"}'
+                    self.refused(64 + code, "-e", fake.endpoint, *command, stdin=stdin,
+                                 says=f"it is {name}")
+
     def test_every_code(self):
-        for name, code in rpc_pb2.Code.items():
-            if code == rpc_pb2.CODE_OK:
-                continue
-            answer = (code, f"it is {name}")
-            methods = (sp.READ, sp.WRITE, sp.HEALTH, sp.STATUS, QUEUE, CLEAR_POISON)
-            with fake_server.FakeServer({method: answer for method in methods}) as fake:
-                for command in CALLING:
-                    if command[0] == "import":
-                        continue
-                    with self.subTest(name, command=command[0]):
-                        self.refused(64 + code, "-e", fake.endpoint, *command, says=f"it is {name}")
+        for code in rpc_pb2.Code.values():
+            if code != rpc_pb2.CODE_OK:
+                self.refused_with(code, [["get", "a"]])
+
+    def test_every_command(self):
+        self.refused_with(rpc_pb2.CODE_INTERNAL, [*CALLING, ["poison", "clear"], ["ls", "--count"],
+                                                  ["del", "--prefix", "a"]])
 
     def test_no_answer_in_time(self):
         silent = {method: fake_server.SILENT for method in (sp.READ, sp.WRITE, sp.HEALTH)}

@@ -21,7 +21,8 @@ static void assert_json(const ProtobufCMessage *message, const char *expected)
 static void test_enums_and_texts(void **state)
 {
     (void)state;
-    Stated__V1__HealthResponse health = STATED__V1__HEALTH_RESPONSE__INIT;
+    Stated__V1__HealthResponse health;
+    stated__v1__health_response__init(&health);
     assert_json(&health.base, "{\"state\":\"serving\",\"reason\":\"\"}");
     health.state = STATED__V1__HEALTH_RESPONSE__STATE__STATE_READ_ONLY;
     health.reason = (char *)(uintptr_t) "the disk is full";
@@ -31,7 +32,8 @@ static void test_enums_and_texts(void **state)
 static void test_an_enum_of_a_newer_server(void **state)
 {
     (void)state;
-    Stated__V1__HealthResponse health = STATED__V1__HEALTH_RESPONSE__INIT;
+    Stated__V1__HealthResponse health;
+    stated__v1__health_response__init(&health);
     health.state = (Stated__V1__HealthResponse__State)77;
     assert_json(&health.base, "{\"state\":77,\"reason\":\"\"}");
 }
@@ -39,8 +41,9 @@ static void test_an_enum_of_a_newer_server(void **state)
 static void test_numbers_and_absent_messages(void **state)
 {
     (void)state;
-    Stated__V1__StatusResponse status = STATED__V1__STATUS_RESPONSE__INIT;
+    Stated__V1__StatusResponse status;
     char *endpoints[] = {(char *)(uintptr_t) "ipc:///a", (char *)(uintptr_t) "tcp://b:1"};
+    stated__v1__status_response__init(&status);
     status.epoch = UINT64_C(0xfedcba9876543210);
     status.uptime_ms = INT64_MAX;
     status.pid = UINT32_MAX;
@@ -59,7 +62,8 @@ static void test_messages_in_messages(void **state)
     Stated__V1__QueueResponse queue = STATED__V1__QUEUE_RESPONSE__INIT;
     Stated__V1__CallTimes times = STATED__V1__CALL_TIMES__INIT;
     Stated__V1__CallTimes *all_times[] = {&times, &times};
-    Stated__V1__Poison poison = STATED__V1__POISON__INIT;
+    Stated__V1__Poison poison;
+    stated__v1__poison__init(&poison);
     times.access = STATED__V1__ACCESS__ACCESS_READ;
     times.committed = 1;
     times.calls = 3;

@@ -85,7 +85,9 @@ void output_json(json_t *document, enum output_format format)
 
 void output_bytes(ProtobufCBinaryData bytes)
 {
-    fwrite(bytes.data, 1, bytes.len, stdout);
+    if (bytes.len > 0) {
+        fwrite(bytes.data, 1, bytes.len, stdout);
+    }
 }
 
 bool output_has_failed(void)
