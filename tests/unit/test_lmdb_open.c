@@ -422,7 +422,7 @@ static void test_a_file_made_under_a_larger_limit_opens_and_can_be_emptied(void 
     fixture.options.max_changes = 1;
     fixture_open(&fixture);
     for (int i = 0; i < 40; i++) {
-        char key[16];
+        char key[24];
         snprintf(key, sizeof(key), "large/%d", i);
         Stated__V1__Mutation *put =
             mutation_put_bytes(arena, request_text(arena, key), request_fill(arena, 'x', 100000));

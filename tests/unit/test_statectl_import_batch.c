@@ -57,7 +57,7 @@ static void test_is_full(void **state)
 {
     struct import_batch *batch = *state;
     for (int i = 0; i < MOST_ENTRIES; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "%d", i);
         assert_true(add(batch, key, 1, 1));
     }
