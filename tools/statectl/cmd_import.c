@@ -119,7 +119,7 @@ static int conclude(const struct ctl *ctl, const struct import *import, const ch
 
 static int import_from(struct ctl *ctl, const struct import_options *given, int fd, FILE *ack_log)
 {
-    static struct import import;
+    struct import import = {.at_end = false};
     struct stat input;
     int code = import_sender_open(&import.sender, ctl, given->connections, given->batch, ack_log);
     if (code != EXIT_DONE) {
