@@ -36,7 +36,7 @@ static enum stated_code health(struct stated_call *call, const Stated__V1__Healt
     char reason[STATED_MESSAGE_BYTES] = "";
     if (transport.deaf_endpoint != NULL) {
         response->state = STATED__V1__HEALTH_RESPONSE__STATE__STATE_UNHEALTHY;
-        snprintf(reason, sizeof(reason), "%s accepts no connections; restart the server",
+        snprintf(reason, sizeof(reason), "%s accepts no connections; see the log",
                  transport.deaf_endpoint);
     } else if (gate_read_poison(view.gate, &poison)) {
         response->state = STATED__V1__HEALTH_RESPONSE__STATE__STATE_POISONED;
