@@ -6,6 +6,8 @@
 static enum stated_code code_of(int error)
 {
     switch (error) {
+    case ENOENT:
+        return STATED_NOT_FOUND;
     case EACCES:
     case EPERM:
     case EROFS:

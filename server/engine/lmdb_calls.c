@@ -9,9 +9,6 @@
 
 enum {
     ID_BYTES = LMDB_CLIENT_ID_BYTES,
-    ANSWER_KEY_BYTES = 1 + ID_BYTES + 8,
-    CLIENT_KEY_BYTES = 1 + ID_BYTES,
-    ORDER_KEY_BYTES = 1 + 8 + ID_BYTES,
 
     CHECKSUM_BYTES = 8,
     HASH_AT = 8,
@@ -31,11 +28,6 @@ enum {
     RENEW_SHARE = 8,
 };
 
-static const char answer_kind = 'r';
-static const char client_kind = 'c';
-static const char active_kind = 'a';
-static const char forgotten_kind = 't';
-
 static uint64_t checksum(const MDB_val *key, const void *value, size_t bytes)
 {
     return XXH64((const uint8_t *)value + CHECKSUM_BYTES, bytes - CHECKSUM_BYTES,
@@ -44,37 +36,46 @@ static uint64_t checksum(const MDB_val *key, const void *value, size_t bytes)
 
 /* A key of the table with the room for its bytes. */
 struct call_key {
-    uint8_t bytes[ORDER_KEY_BYTES];
+    uint8_t bytes[LMDB_PLACE_KEY_BYTES];
     MDB_val val;
 };
 
 static void make_answer_key(struct call_key *self, const uint8_t *id, uint64_t sequence)
 {
-    self->bytes[0] = (uint8_t)answer_kind;
+    self->bytes[0] = LMDB_CALL_ANSWER;
     memcpy(self->bytes + 1, id, ID_BYTES);
     put_key_u64(self->bytes + 1 + ID_BYTES, sequence);
-    self->val = (MDB_val){.mv_size = ANSWER_KEY_BYTES, .mv_data = self->bytes};
+    self->val = (MDB_val){.mv_size = LMDB_ANSWER_KEY_BYTES, .mv_data = self->bytes};
 }
 
 static void make_client_key(struct call_key *self, const uint8_t *id)
 {
-    self->bytes[0] = (uint8_t)client_kind;
+    self->bytes[0] = LMDB_CALL_CLIENT;
     memcpy(self->bytes + 1, id, ID_BYTES);
-    self->val = (MDB_val){.mv_size = CLIENT_KEY_BYTES, .mv_data = self->bytes};
+    self->val = (MDB_val){.mv_size = LMDB_CLIENT_KEY_BYTES, .mv_data = self->bytes};
 }
 
-static void make_order_key(struct call_key *self, char kind, uint64_t stamp, const uint8_t *id)
+static void make_order_key(struct call_key *self, enum lmdb_call_kind kind, uint64_t stamp,
+                           const uint8_t *id)
 {
     self->bytes[0] = (uint8_t)kind;
     put_key_u64(self->bytes + 1, stamp);
     memcpy(self->bytes + 9, id, ID_BYTES);
-    self->val = (MDB_val){.mv_size = ORDER_KEY_BYTES, .mv_data = self->bytes};
+    self->val = (MDB_val){.mv_size = LMDB_PLACE_KEY_BYTES, .mv_data = self->bytes};
 }
 
 /* The client's place in the order of use: of those with answers once it has one. */
-static char order_kind(const struct lmdb_client *client)
+static enum lmdb_call_kind order_kind(const struct lmdb_client *client)
 {
-    return client->answers > 0 ? active_kind : forgotten_kind;
+    return client->answers > 0 ? LMDB_CALL_ACTIVE : LMDB_CALL_FORGOTTEN;
+}
+
+void lmdb_calls_place_key(uint8_t out[LMDB_PLACE_KEY_BYTES], const struct lmdb_client *client,
+                          const uint8_t *id)
+{
+    struct call_key key;
+    make_order_key(&key, order_kind(client), client->stamp, id);
+    memcpy(out, key.bytes, LMDB_PLACE_KEY_BYTES);
 }
 
 bool lmdb_calls_decode_client(const MDB_val *key, const MDB_val *value, struct lmdb_client *client)
@@ -302,9 +303,9 @@ static int drop_answers(struct lmdb_run *run, const uint8_t *id, struct lmdb_cli
     MDB_val key = from.val;
     MDB_val value;
     rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    while (rc == 0 && key.mv_size == ANSWER_KEY_BYTES &&
-           memcmp(key.mv_data, from.bytes, CLIENT_KEY_BYTES) == 0) {
-        uint64_t sequence = get_key_u64((const uint8_t *)key.mv_data + CLIENT_KEY_BYTES);
+    while (rc == 0 && key.mv_size == LMDB_ANSWER_KEY_BYTES &&
+           memcmp(key.mv_data, from.bytes, LMDB_CLIENT_KEY_BYTES) == 0) {
+        uint64_t sequence = get_key_u64((const uint8_t *)key.mv_data + LMDB_CLIENT_KEY_BYTES);
         if (!rule(run, client, sequence)) {
             break;
         }
@@ -322,12 +323,13 @@ static int drop_answers(struct lmdb_run *run, const uint8_t *id, struct lmdb_cli
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static uint64_t *count_of(struct lmdb_run *run, char kind)
+static uint64_t *count_of(struct lmdb_run *run, enum lmdb_call_kind kind)
 {
-    return kind == active_kind ? &run->totals.clients : &run->totals.forgotten;
+    return kind == LMDB_CALL_ACTIVE ? &run->totals.clients : &run->totals.forgotten;
 }
 
-static int take_place(struct lmdb_run *run, char kind, uint64_t stamp, const uint8_t *id)
+static int take_place(struct lmdb_run *run, enum lmdb_call_kind kind, uint64_t stamp,
+                      const uint8_t *id)
 {
     struct call_key key;
     MDB_val nothing = {0};
@@ -336,7 +338,8 @@ static int take_place(struct lmdb_run *run, char kind, uint64_t stamp, const uin
     return mdb_put(run->txn, run->store->tables.calls, &key.val, &nothing, 0);
 }
 
-static int leave_place(struct lmdb_run *run, char kind, uint64_t stamp, const uint8_t *id)
+static int leave_place(struct lmdb_run *run, enum lmdb_call_kind kind, uint64_t stamp,
+                       const uint8_t *id)
 {
     struct call_key key;
     make_order_key(&key, kind, stamp, id);
@@ -351,24 +354,25 @@ static int renew_place(struct lmdb_run *run, const uint8_t *id, const struct lmd
 {
     uint64_t now = ++run->totals.stamp;
     bool is_known = before->stamp != 0;
-    bool is_active = is_known && order_kind(before) == active_kind;
+    bool is_active = is_known && order_kind(before) == LMDB_CALL_ACTIVE;
     if (is_active && now - before->stamp <= run->store->limits.max_clients / RENEW_SHARE) {
         return 0;
     }
     client->stamp = now;
     int rc = is_known ? leave_place(run, order_kind(before), before->stamp, id) : 0;
-    return rc == 0 ? take_place(run, active_kind, now, id) : rc;
+    return rc == 0 ? take_place(run, LMDB_CALL_ACTIVE, now, id) : rc;
 }
 
 /* The id of the client of this kind that has been silent longest; MDB_NOTFOUND when none is. */
-static int find_oldest(struct lmdb_run *run, char kind, uint8_t id[ID_BYTES])
+static int find_oldest(struct lmdb_run *run, enum lmdb_call_kind kind, uint8_t id[ID_BYTES])
 {
     MDB_cursor *cursor;
     int rc = mdb_cursor_open(run->txn, run->store->tables.calls, &cursor);
     if (rc != 0) {
         return rc;
     }
-    MDB_val key = {.mv_size = 1, .mv_data = &kind};
+    uint8_t first = (uint8_t)kind;
+    MDB_val key = {.mv_size = 1, .mv_data = &first};
     MDB_val value;
     rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     mdb_cursor_close(cursor);
@@ -376,7 +380,7 @@ static int find_oldest(struct lmdb_run *run, char kind, uint8_t id[ID_BYTES])
         return rc;
     }
     const uint8_t *bytes = key.mv_data;
-    if (key.mv_size != ORDER_KEY_BYTES || bytes[0] != (uint8_t)kind) {
+    if (key.mv_size != LMDB_PLACE_KEY_BYTES || bytes[0] != first) {
         return MDB_NOTFOUND;
     }
     memcpy(id, bytes + 9, ID_BYTES);
@@ -389,7 +393,7 @@ static int forget_answers(struct lmdb_run *run, const uint8_t *id)
     struct lmdb_client client;
     int rc = get_client(run, id, &client);
     if (rc == 0) {
-        rc = leave_place(run, active_kind, client.stamp, id);
+        rc = leave_place(run, LMDB_CALL_ACTIVE, client.stamp, id);
     }
     if (rc == 0) {
         rc = drop_answers(run, id, &client, is_any);
@@ -397,7 +401,7 @@ static int forget_answers(struct lmdb_run *run, const uint8_t *id)
     if (rc == 0) {
         rc = put_client(run, id, &client);
     }
-    return rc == 0 ? take_place(run, forgotten_kind, client.stamp, id) : rc;
+    return rc == 0 ? take_place(run, LMDB_CALL_FORGOTTEN, client.stamp, id) : rc;
 }
 
 /* Forgets a client altogether. */
@@ -407,7 +411,7 @@ static int forget_client(struct lmdb_run *run, const uint8_t *id)
     struct call_key key;
     int rc = get_client(run, id, &client);
     if (rc == 0) {
-        rc = leave_place(run, forgotten_kind, client.stamp, id);
+        rc = leave_place(run, LMDB_CALL_FORGOTTEN, client.stamp, id);
     }
     make_client_key(&key, id);
     return rc == 0 ? mdb_del(run->txn, run->store->tables.calls, &key.val, NULL) : rc;
@@ -427,7 +431,7 @@ static int enforce_bounds(struct lmdb_run *run, const uint8_t *self, struct lmdb
     uint8_t id[ID_BYTES];
     int rc = 0;
     while (rc == 0 && is_crowded(run)) {
-        rc = find_oldest(run, active_kind, id);
+        rc = find_oldest(run, LMDB_CALL_ACTIVE, id);
         if (rc == 0 && memcmp(id, self, ID_BYTES) == 0) {
             rc = drop_answers(run, self, client, is_too_much);
             break;
@@ -435,7 +439,7 @@ static int enforce_bounds(struct lmdb_run *run, const uint8_t *self, struct lmdb
         rc = rc == 0 ? forget_answers(run, id) : rc;
     }
     while (rc == 0 && run->totals.forgotten > run->store->limits.max_forgotten) {
-        rc = find_oldest(run, forgotten_kind, id);
+        rc = find_oldest(run, LMDB_CALL_FORGOTTEN, id);
         rc = rc == 0 ? forget_client(run, id) : rc;
     }
     return rc;

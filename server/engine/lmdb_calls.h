@@ -23,7 +23,20 @@
 
 struct lmdb_run;
 
-enum { LMDB_CLIENT_ID_BYTES = 16 };
+enum {
+    LMDB_CLIENT_ID_BYTES = 16,
+    LMDB_ANSWER_KEY_BYTES = 1 + LMDB_CLIENT_ID_BYTES + 8,
+    LMDB_CLIENT_KEY_BYTES = 1 + LMDB_CLIENT_ID_BYTES,
+    LMDB_PLACE_KEY_BYTES = 1 + 8 + LMDB_CLIENT_ID_BYTES,
+};
+
+/* First bytes of keys. */
+enum lmdb_call_kind {
+    LMDB_CALL_ACTIVE = 'a',
+    LMDB_CALL_CLIENT = 'c',
+    LMDB_CALL_ANSWER = 'r',
+    LMDB_CALL_FORGOTTEN = 't',
+};
 
 /* A client. */
 struct lmdb_client {
@@ -45,6 +58,10 @@ int lmdb_calls_remember(struct lmdb_run *run, const struct store_op *op) STATED_
 /* Takes a client's record apart; false when it is damaged. Pure. */
 bool lmdb_calls_decode_client(const MDB_val *key, const MDB_val *value,
                               struct lmdb_client *client) STATED_MUST_USE;
+
+/* The key of the client's place in the order of use. Pure. */
+void lmdb_calls_place_key(uint8_t out[LMDB_PLACE_KEY_BYTES], const struct lmdb_client *client,
+                          const uint8_t *id);
 
 /* False when an answer's record is damaged. Pure. */
 bool lmdb_calls_is_intact(const MDB_val *key, const MDB_val *value);

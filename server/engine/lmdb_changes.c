@@ -228,20 +228,20 @@ bool lmdb_changes_decode_key(const MDB_val *key, uint64_t *revision, uint32_t *p
     return true;
 }
 
-int lmdb_changes_oldest(struct lmdb_run *run, uint64_t *revision)
+int lmdb_changes_oldest(MDB_txn *txn, MDB_dbi changes_table, uint64_t newest, uint64_t *revision)
 {
     MDB_cursor *cursor;
     MDB_val key;
     MDB_val part;
     uint32_t number;
-    int rc = mdb_cursor_open(run->txn, run->store->tables.changes, &cursor);
+    int rc = mdb_cursor_open(txn, changes_table, &cursor);
     if (rc != 0) {
         return rc;
     }
     rc = mdb_cursor_get(cursor, &key, &part, MDB_FIRST);
     mdb_cursor_close(cursor);
     if (rc == MDB_NOTFOUND) {
-        *revision = run->revision + 1;
+        *revision = newest + 1;
         return 0;
     }
     if (rc == 0 && !lmdb_changes_decode_key(&key, revision, &number)) {

@@ -59,9 +59,10 @@ int lmdb_changes_discard(struct lmdb_run *run) STATED_MUST_USE;
 /* Drops old revisions beyond retention: a little more than the run has added. LMDB's code. */
 int lmdb_changes_trim(struct lmdb_run *run) STATED_MUST_USE;
 
-/* The oldest revision that the log has whole, in the run's transaction; the next one to come when
-   the log is empty. LMDB's code. */
-int lmdb_changes_oldest(struct lmdb_run *run, uint64_t *revision) STATED_MUST_USE;
+/* The oldest revision that the log has whole, as the transaction sees it; the one behind `newest`
+   when the log is empty. LMDB's code. */
+int lmdb_changes_oldest(MDB_txn *txn, MDB_dbi changes_table, uint64_t newest,
+                        uint64_t *revision) STATED_MUST_USE;
 
 /* The vtable's member. */
 void lmdb_changes_read(struct store *store, struct store_changes *changes);

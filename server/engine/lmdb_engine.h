@@ -137,6 +137,15 @@ int lmdb_meta_create(MDB_env *env) STATED_MUST_USE;
 enum stated_code lmdb_meta_open(struct lmdb_store *self,
                                 struct stated_status *status) STATED_MUST_USE;
 
+/* Opens the tables of a file in a transaction. DATA_LOSS when they are not ours or not all there,
+   FAILED_PRECONDITION for a newer format. Changes nothing. */
+enum stated_code lmdb_meta_open_tables(MDB_txn *txn, const char *path, struct lmdb_tables *tables,
+                                       struct stated_status *status) STATED_MUST_USE;
+
+/* Writes the totals into a transaction. LMDB's code. */
+int lmdb_meta_put(MDB_txn *txn, MDB_dbi meta_table,
+                  const struct lmdb_totals *totals) STATED_MUST_USE;
+
 /* Writes the EXCLUSIVE run's totals and revision into its transaction. LMDB's code. */
 int lmdb_meta_put_totals(struct lmdb_run *run) STATED_MUST_USE;
 

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char durable_name[] = "state.mdb";
+static const char durable_name[] = LMDB_FILE_DURABLE;
 static const char ephemeral_name[] = "ephemeral.mdb";
-static const char new_name[] = "new.mdb";
+static const char new_name[] = LMDB_FILE_UNFINISHED;
 static const char lock_suffix[] = "-lock";
 static const char seal_name[] = "closed";
 

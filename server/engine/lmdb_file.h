@@ -6,6 +6,10 @@
 
 #include <lmdb.h>
 
+/* Names in a data directory: the state, and one that is not complete yet. */
+#define LMDB_FILE_DURABLE "state.mdb"
+#define LMDB_FILE_UNFINISHED "new.mdb"
+
 /* Opens the directory's data file, which is locked for this process, with a map for the size limit.
    A new file is made under another name and renamed when it is complete: so a data file that is
    empty or half made is a damaged one. In ephemeral mode the file has no name once it is open.

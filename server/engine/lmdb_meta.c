@@ -38,7 +38,7 @@ static MDB_val text_val(const char *text)
     return (MDB_val){.mv_size = strlen(text), .mv_data = pointer.data};
 }
 
-static int put_totals(MDB_txn *txn, MDB_dbi meta_table, const struct lmdb_totals *totals)
+int lmdb_meta_put(MDB_txn *txn, MDB_dbi meta_table, const struct lmdb_totals *totals)
 {
     uint8_t bytes[TOTALS_BYTES];
     put_u64(bytes + TRANSACTION_AT, mdb_txn_id(txn));
@@ -79,7 +79,7 @@ static int make_tables(MDB_txn *txn)
     if (rc == 0) {
         rc = put_format(txn, table);
     }
-    return rc == 0 ? put_totals(txn, table, &nothing) : rc;
+    return rc == 0 ? lmdb_meta_put(txn, table, &nothing) : rc;
 }
 
 int lmdb_meta_create(MDB_env *env)
@@ -97,24 +97,24 @@ int lmdb_meta_create(MDB_env *env)
     return rc;
 }
 
-static enum stated_code refuse_foreign(const struct lmdb_store *self, struct stated_status *status,
+static enum stated_code refuse_foreign(const char *path, struct stated_status *status,
                                        const char *finding)
 {
     return stated_status_set(status, STATED_DATA_LOSS,
                              "%s is an LMDB file, but none of this server's (%s); use another data "
                              "directory, or restore a snapshot",
-                             self->data_path, finding);
+                             path, finding);
 }
 
-static enum stated_code check_format(const struct lmdb_store *self, MDB_txn *txn,
+static enum stated_code check_format(MDB_txn *txn, MDB_dbi meta_table, const char *path,
                                      struct stated_status *status)
 {
     MDB_val key = text_val(format_key);
     MDB_val value;
-    int rc = mdb_get(txn, self->tables.meta, &key, &value);
+    int rc = mdb_get(txn, meta_table, &key, &value);
     if (rc != 0 || value.mv_size < FORMAT_BYTES ||
         memcmp(value.mv_data, signature, sizeof(signature)) != 0) {
-        return refuse_foreign(self, status, "no format entry");
+        return refuse_foreign(path, status, "no format entry");
     }
     uint64_t version = get_u64((const uint8_t *)value.mv_data + sizeof(signature));
     if (version == LMDB_FORMAT_VERSION) {
@@ -124,7 +124,7 @@ static enum stated_code check_format(const struct lmdb_store *self, MDB_txn *txn
         status, STATED_FAILED_PRECONDITION,
         "%s has format %llu, this server reads format %d; the file is unchanged, use the server "
         "version that wrote it",
-        self->data_path, (unsigned long long)version, LMDB_FORMAT_VERSION);
+        path, (unsigned long long)version, LMDB_FORMAT_VERSION);
 }
 
 int lmdb_meta_get_totals(MDB_txn *txn, MDB_dbi meta_table, struct lmdb_totals *totals)
@@ -155,23 +155,23 @@ int lmdb_meta_get_totals(MDB_txn *txn, MDB_dbi meta_table, struct lmdb_totals *t
 int lmdb_meta_put_totals(struct lmdb_run *run)
 {
     run->totals.revision = run->revision;
-    return put_totals(run->txn, run->store->tables.meta, &run->totals);
+    return lmdb_meta_put(run->txn, run->store->tables.meta, &run->totals);
 }
 
-static enum stated_code open_tables(struct lmdb_store *self, MDB_txn *txn,
-                                    struct stated_status *status)
+enum stated_code lmdb_meta_open_tables(MDB_txn *txn, const char *path, struct lmdb_tables *tables,
+                                       struct stated_status *status)
 {
-    MDB_dbi *const tables[N_TABLES] = {&self->tables.state, &self->tables.changes,
-                                       &self->tables.calls, &self->tables.meta};
-    if (mdb_dbi_open(txn, "meta", 0, &self->tables.meta) != 0) {
-        return refuse_foreign(self, status, "no meta table");
+    MDB_dbi *const each[N_TABLES] = {&tables->state, &tables->changes, &tables->calls,
+                                     &tables->meta};
+    if (mdb_dbi_open(txn, "meta", 0, &tables->meta) != 0) {
+        return refuse_foreign(path, status, "no meta table");
     }
-    enum stated_code code = check_format(self, txn, status);
+    enum stated_code code = check_format(txn, tables->meta, path, status);
     for (size_t i = 0; code == STATED_OK && i < N_TABLES; i++) {
-        if (mdb_dbi_open(txn, table_names[i], 0, tables[i]) != 0) {
+        if (mdb_dbi_open(txn, table_names[i], 0, each[i]) != 0) {
             char finding[32];
             snprintf(finding, sizeof(finding), "no %s table", table_names[i]);
-            code = refuse_foreign(self, status, finding);
+            code = refuse_foreign(path, status, finding);
         }
     }
     return code;
@@ -179,7 +179,6 @@ static enum stated_code open_tables(struct lmdb_store *self, MDB_txn *txn,
 
 static int read_figures(struct lmdb_store *self, MDB_txn *txn)
 {
-    struct lmdb_run look = {.store = self, .txn = txn};
     MDB_stat stat;
     uint64_t oldest = 0;
     int rc = lmdb_meta_get_totals(txn, self->tables.meta, &self->totals);
@@ -187,8 +186,7 @@ static int read_figures(struct lmdb_store *self, MDB_txn *txn)
         rc = mdb_stat(txn, self->tables.state, &stat);
     }
     if (rc == 0) {
-        look.revision = self->totals.revision;
-        rc = lmdb_changes_oldest(&look, &oldest);
+        rc = lmdb_changes_oldest(txn, self->tables.changes, self->totals.revision, &oldest);
     }
     if (rc == 0) {
         self->newest.transaction = mdb_txn_id(txn);
@@ -202,7 +200,7 @@ static int read_figures(struct lmdb_store *self, MDB_txn *txn)
 static enum stated_code open_and_read(struct lmdb_store *self, MDB_txn *txn,
                                       struct stated_status *status)
 {
-    enum stated_code code = open_tables(self, txn, status);
+    enum stated_code code = lmdb_meta_open_tables(txn, self->data_path, &self->tables, status);
     if (code == STATED_OK && read_figures(self, txn) != 0) {
         code = stated_status_set(status, STATED_DATA_LOSS,
                                  "%s is damaged: its header does not go with its contents; restore "

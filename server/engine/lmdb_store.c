@@ -1,8 +1,10 @@
 #include "engine/lmdb_engine.h"
 
 #include "engine/errno_status.h"
+#include "engine/lmdb_check.h"
 #include "engine/lmdb_directory.h"
 #include "engine/lmdb_file.h"
+#include "engine/lmdb_snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -79,13 +81,15 @@ static void notify(struct store *store, store_committed committed, void *argumen
 }
 
 static const struct store_ops operations = {
-    .capabilities = STORE_CAN_CHANGES | STORE_CAN_EXACTLY_ONCE,
+    .capabilities = STORE_CAN_CHANGES | STORE_CAN_EXACTLY_ONCE | STORE_CAN_SNAPSHOT,
     .begin = lmdb_run_begin,
     .apply = lmdb_run_apply,
     .commit = lmdb_run_commit,
     .read_status = read_status,
     .read_changes = lmdb_changes_read,
     .notify = notify,
+    .snapshot = lmdb_snapshot_save,
+    .check = lmdb_check_store,
     .close = close_store,
 };
 

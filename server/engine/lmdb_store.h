@@ -31,7 +31,8 @@ struct lmdb_store_options {
 /* Opens or makes the store in the directory and takes its lock (flock on DIRECTORY/lock, which
    holds the owner's pid as text). On failure *store is NULL and status names the file and the
    finding: FAILED_PRECONDITION (held by another server, with its pid; a newer format), DATA_LOSS
-   (not ours, corrupt or truncated), PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE (I/O). */
+   (not ours, corrupt or truncated), NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE
+   (I/O). */
 enum stated_code lmdb_store_open(const struct lmdb_store_options *options, struct store **store,
                                  struct stated_status *status) STATED_MUST_USE;
 

@@ -252,7 +252,8 @@ static int watch(struct watching *self)
 {
     uint64_t oldest;
     uint64_t from = self->changes->from_revision;
-    int rc = lmdb_changes_oldest(self->run, &oldest);
+    int rc = lmdb_changes_oldest(self->run->txn, self->run->store->tables.changes,
+                                 self->run->revision, &oldest);
     if (rc != 0) {
         return rc;
     }

@@ -144,12 +144,12 @@ struct store_ops {
        STORE_CAN_CHANGES. */
     void (*notify)(struct store *self, store_committed committed, void *argument);
 
-    /* Writes a snapshot of the newest committed state into the empty regular file fd, which stays
-       the caller's, and syncs it. Goes on beside runs; the file must be thrown away when this
-       fails: RESOURCE_EXHAUSTED (no room), UNAVAILABLE (I/O), DATA_LOSS (the state itself is
-       damaged). Blocks long: never on a worker. With STORE_CAN_SNAPSHOT. */
-    enum stated_code (*snapshot)(struct store *self, int fd, struct store_contents *contents,
-                                 struct stated_status *status);
+    /* Writes a snapshot of the newest committed state into a new file, mode 0600, and syncs it.
+       Goes on beside runs. When it fails, no file is left: INVALID_ARGUMENT (there is one already),
+       RESOURCE_EXHAUSTED (no room), PERMISSION_DENIED, UNAVAILABLE (I/O), DATA_LOSS (the state
+       itself is damaged). Blocks long: never on a worker. With STORE_CAN_SNAPSHOT. */
+    enum stated_code (*snapshot)(struct store *self, const char *path,
+                                 struct store_contents *contents, struct stated_status *status);
 
     /* Looks at everything that the newest committed state consists of, beside runs. DATA_LOSS and
        the first finding when something is wrong. Blocks long: never on a worker. With

@@ -198,6 +198,7 @@ static int set_up(void **state)
     fixture_init(&fixture);
     build();
     note_bytes = read_file("closed", &note);
+    fixture.is_damaged = true;
     return 0;
 }
 

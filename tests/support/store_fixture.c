@@ -1,5 +1,7 @@
 #include "store_fixture.h"
 
+#include "engine/lmdb_snapshot.h"
+
 #include "test.h"
 
 #include <dirent.h>
@@ -40,8 +42,22 @@ void fixture_open(struct store_fixture *self)
 
 void fixture_close(struct store_fixture *self)
 {
+    struct store_status before;
+    struct store_contents contents;
+    struct stated_status status;
+    self->store->ops->read_status(self->store, &before);
+    bool is_failed = before.failed;
     self->store->ops->close(self->store);
     self->store = NULL;
+    if (self->options.durability == STORE_EPHEMERAL || self->is_damaged || is_failed) {
+        return;
+    }
+    if (lmdb_directory_check(self->options.directory, &contents, &status) != STATED_OK) {
+        fail_msg("what the store left: %s", status.message);
+    }
+    assert_int_equal(contents.revision, before.revision);
+    assert_int_equal(contents.keys, before.keys);
+    assert_int_equal(contents.oldest_revision, before.oldest_revision);
 }
 
 static void remove_files(const char *path)

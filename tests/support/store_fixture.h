@@ -9,6 +9,7 @@ struct store_fixture {
     char directory[64];
     struct lmdb_store_options options;
     struct store *store; /* NULL while closed */
+    bool is_damaged;     /* on purpose: what is closed is not checked */
     struct arena arena;  /* of requests and replies; the test resets it when it likes */
 };
 
@@ -20,6 +21,7 @@ void fixture_open(struct store_fixture *self);
 enum stated_code fixture_try_open(struct store_fixture *self, struct stated_status *status);
 
 /* Closes the store; the directory stays. */
+/* Closes the store and checks every page, record and relation of what it leaves. */
 void fixture_close(struct store_fixture *self);
 
 /* Closes what is open and removes the directory with all that is in it. */

@@ -176,7 +176,7 @@ static void test_a_directory_that_cannot_be_is_named(void **state)
     fixture.options.directory = fixture_path(&fixture, "file/below");
     assert_refused(STATED_INVALID_ARGUMENT, "/file/below: Not a directory");
     fixture.options.directory = "/proc/stated/here";
-    assert_refused(STATED_UNAVAILABLE, "/proc/stated/here: ");
+    assert_refused(STATED_NOT_FOUND, "/proc/stated/here: ");
 }
 
 /* In a child: giving up rights is for good. Returns its exit status. */

@@ -327,6 +327,7 @@ static void test_a_damaged_record_is_named_and_the_others_are_read(void **state)
     (void)state;
     fixture_close(&fixture);
     damage("a/4");
+    fixture.is_damaged = true;
     fixture_open(&fixture);
     assert_outcome(fixture_read(&fixture, read_of(select_key(arena, "a/4"))), STATED_DATA_LOSS,
                    "the record of \"a/4\" in ");

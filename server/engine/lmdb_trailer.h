@@ -1,0 +1,29 @@
+/* The end of a snapshot: what is in it, and a checksum over all before it. */
+#ifndef STATED_ENGINE_LMDB_TRAILER_H
+#define STATED_ENGINE_LMDB_TRAILER_H
+
+#include "state/store.h"
+
+#include <stdint.h>
+
+struct lmdb_trailer {
+    uint64_t image_bytes; /* of the data file before it */
+    uint64_t image_hash;  /* XXH64 of that */
+    struct store_contents contents;
+};
+
+/* Hashes the first `bytes` of the file and, unless copy_fd is -1, writes them there as well.
+   DATA_LOSS when the file is shorter; or errno_status.h's codes. */
+enum stated_code lmdb_trailer_hash(int fd, const char *path, uint64_t bytes, int copy_fd,
+                                   uint64_t *hash, struct stated_status *status) STATED_MUST_USE;
+
+/* Appends a trailer with these contents to the file and syncs it. errno_status.h's codes. */
+enum stated_code lmdb_trailer_append(int fd, const char *path,
+                                     const struct store_contents *contents,
+                                     struct stated_status *status) STATED_MUST_USE;
+
+/* Reads the trailer. DATA_LOSS when the file has none: it is no snapshot, or it was cut. */
+enum stated_code lmdb_trailer_read(int fd, const char *path, struct lmdb_trailer *trailer,
+                                   struct stated_status *status) STATED_MUST_USE;
+
+#endif
