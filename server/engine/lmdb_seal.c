@@ -32,9 +32,9 @@ static size_t format(char text[SEAL_BYTES], const struct lmdb_seal *seal)
                           " modified %" PRId64 " changed %" PRId64,
                           seal->transaction, seal->file_bytes, seal->inode, seal->modified_ns,
                           seal->changed_ns);
-    return (size_t)(length + snprintf(text + length, SEAL_BYTES - (size_t)length,
-                                      " checksum %016" PRIx64 "\n",
-                                      (uint64_t)XXH64(text, (size_t)length, 0)));
+    int end = snprintf(text + length, SEAL_BYTES - (size_t)length, " checksum %016" PRIx64 "\n",
+                       (uint64_t)XXH64(text, (size_t)length, 0));
+    return (size_t)length + (size_t)end;
 }
 
 void lmdb_seal_write(const char *path, const struct lmdb_seal *seal)
