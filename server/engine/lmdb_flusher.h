@@ -1,4 +1,9 @@
-/* The relaxed mode's clock: a thread that syncs what commits left unsynced, within a bound. */
+/* The relaxed mode's clock: a thread that syncs what commits left unsynced, within a bound.
+
+   In relaxed mode a commit still syncs the pages it wrote before it writes the header that leads to
+   them, but not the header: half the syncs of sync mode, and at any moment the disk has a header
+   whose pages are all there. To leave out both syncs would let the disk write the header first:
+   then a power loss leaves a header that leads nowhere. */
 #ifndef STATED_ENGINE_LMDB_FLUSHER_H
 #define STATED_ENGINE_LMDB_FLUSHER_H
 

@@ -5,6 +5,7 @@
    was altered, does not go with the tree it leads to. */
 #include "engine/lmdb_engine.h"
 
+#include "engine/errno_status.h"
 #include "engine/numbers.h"
 
 #include <stdio.h>
@@ -158,21 +159,29 @@ int lmdb_meta_put_totals(struct lmdb_run *run)
     return lmdb_meta_put(run->txn, run->store->tables.meta, &run->totals);
 }
 
+static enum stated_code open_table(MDB_txn *txn, const char *path, const char *name, MDB_dbi *table,
+                                   struct stated_status *status)
+{
+    char finding[32];
+    int rc = mdb_dbi_open(txn, name, 0, table);
+    if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE) {
+        snprintf(finding, sizeof(finding), "no %s table", name);
+        return refuse_foreign(path, status, finding);
+    }
+    return rc == 0 ? STATED_OK : errno_status_set(status, rc, path);
+}
+
 enum stated_code lmdb_meta_open_tables(MDB_txn *txn, const char *path, struct lmdb_tables *tables,
                                        struct stated_status *status)
 {
     MDB_dbi *const each[N_TABLES] = {&tables->state, &tables->changes, &tables->calls,
                                      &tables->meta};
-    if (mdb_dbi_open(txn, "meta", 0, &tables->meta) != 0) {
-        return refuse_foreign(path, status, "no meta table");
+    enum stated_code code = open_table(txn, path, "meta", &tables->meta, status);
+    if (code == STATED_OK) {
+        code = check_format(txn, tables->meta, path, status);
     }
-    enum stated_code code = check_format(txn, tables->meta, path, status);
     for (size_t i = 0; code == STATED_OK && i < N_TABLES; i++) {
-        if (mdb_dbi_open(txn, table_names[i], 0, each[i]) != 0) {
-            char finding[32];
-            snprintf(finding, sizeof(finding), "no %s table", table_names[i]);
-            code = refuse_foreign(path, status, finding);
-        }
+        code = open_table(txn, path, table_names[i], each[i], status);
     }
     return code;
 }
@@ -201,13 +210,17 @@ static enum stated_code open_and_read(struct lmdb_store *self, MDB_txn *txn,
                                       struct stated_status *status)
 {
     enum stated_code code = lmdb_meta_open_tables(txn, self->data_path, &self->tables, status);
-    if (code == STATED_OK && read_figures(self, txn) != 0) {
-        code = stated_status_set(status, STATED_DATA_LOSS,
+    if (code != STATED_OK) {
+        return code;
+    }
+    int rc = read_figures(self, txn);
+    if (rc != 0 && lmdb_trouble_of(self, rc) == LMDB_TROUBLE_DAMAGE) {
+        return stated_status_set(status, STATED_DATA_LOSS,
                                  "%s is damaged: its header does not go with its contents; restore "
                                  "a snapshot",
                                  self->data_path);
     }
-    return code;
+    return rc == 0 ? STATED_OK : errno_status_set(status, rc, self->data_path);
 }
 
 enum stated_code lmdb_meta_open(struct lmdb_store *self, struct stated_status *status)
@@ -215,8 +228,7 @@ enum stated_code lmdb_meta_open(struct lmdb_store *self, struct stated_status *s
     MDB_txn *txn;
     int rc = mdb_txn_begin(self->env, NULL, MDB_RDONLY, &txn);
     if (rc != 0) {
-        return stated_status_set(status, STATED_UNAVAILABLE, "%s: %s", self->data_path,
-                                 mdb_strerror(rc));
+        return errno_status_set(status, rc, self->data_path);
     }
     enum stated_code code = open_and_read(self, txn, status);
     if (code != STATED_OK) {
@@ -225,7 +237,5 @@ enum stated_code lmdb_meta_open(struct lmdb_store *self, struct stated_status *s
     }
     /* Committing keeps the tables open; a read-only transaction writes nothing. */
     rc = mdb_txn_commit(txn);
-    return rc == 0 ? STATED_OK
-                   : stated_status_set(status, STATED_UNAVAILABLE, "%s: %s", self->data_path,
-                                       mdb_strerror(rc));
+    return rc == 0 ? STATED_OK : errno_status_set(status, rc, self->data_path);
 }

@@ -57,10 +57,36 @@ void io_faults_disk(unsigned long bytes, int error)
     disk.bytes = bytes;
 }
 
+static struct {
+    void (*tell)(void *argument, const struct io_event *event);
+    void *argument;
+} listener;
+
+void io_faults_listen(void (*tell)(void *argument, const struct io_event *event), void *argument)
+{
+    listener.argument = argument;
+    listener.tell = tell;
+}
+
 void io_faults_clear(void)
 {
     plan.calls = 0;
     disk.bytes = 0;
+    listener.tell = NULL;
+}
+
+static void tell(enum io_call call, int fd, off_t offset, const void *data, ssize_t length)
+{
+    if (listener.tell == NULL || length < 0) {
+        return;
+    }
+    const struct io_event event = {.call = call,
+                                   .fd = fd,
+                                   .offset = offset,
+                                   .data = data,
+                                   .length = (size_t)length,
+                                   .is_synced = (fcntl(fd, F_GETFL) & O_DSYNC) != 0};
+    listener.tell(listener.argument, &event);
 }
 
 /* How much of a write the disk takes; 0 and errno when it is full. */
@@ -102,7 +128,9 @@ REPLACES ssize_t pwrite(int fd, const void *data, size_t length, off_t offset)
     if (fits == 0 && length > 0) {
         return -1;
     }
-    return syscall(SYS_pwrite64, fd, data, fault == IO_SHORT ? length / 2 : fits, offset);
+    ssize_t n = syscall(SYS_pwrite64, fd, data, fault == IO_SHORT ? length / 2 : fits, offset);
+    tell(IO_PWRITE, fd, offset, data, n);
+    return n;
 }
 
 REPLACES ssize_t writev(int fd, const struct iovec *parts, int n)
@@ -123,7 +151,13 @@ REPLACES ssize_t writev(int fd, const struct iovec *parts, int n)
         }
         offset += (off_t)fits;
     }
-    return syscall(SYS_writev, fd, parts, n);
+    off_t at = listener.tell == NULL ? 0 : lseek(fd, 0, SEEK_CUR);
+    ssize_t written = syscall(SYS_writev, fd, parts, n);
+    for (int i = 0; written > 0 && i < n; i++) {
+        tell(IO_WRITEV, fd, at, parts[i].iov_base, (ssize_t)parts[i].iov_len);
+        at += (off_t)parts[i].iov_len;
+    }
+    return written;
 }
 
 REPLACES int fdatasync(int fd)
@@ -133,7 +167,9 @@ REPLACES int fdatasync(int fd)
         errno = fault;
         return -1;
     }
-    return (int)syscall(SYS_fdatasync, fd);
+    int rc = (int)syscall(SYS_fdatasync, fd);
+    tell(IO_FDATASYNC, fd, 0, NULL, rc);
+    return rc;
 }
 
 REPLACES int fallocate(int fd, int mode, off_t offset, off_t length)
@@ -147,5 +183,7 @@ REPLACES int fallocate(int fd, int mode, off_t offset, off_t length)
         errno = disk.error;
         return -1;
     }
-    return (int)syscall(SYS_fallocate, fd, mode, offset, length);
+    int rc = (int)syscall(SYS_fallocate, fd, mode, offset, length);
+    tell(IO_FALLOCATE, fd, offset + length, NULL, rc);
+    return rc;
 }

@@ -4,6 +4,8 @@
 #define STATED_TESTS_IO_FAULTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
 
 enum io_call {
     IO_PWRITE = 1 << 0,
@@ -32,6 +34,21 @@ bool io_faults_hit(void);
 /* From now on, files end at `bytes`, as on a disk that is full: a write across the end is short,
    one behind it fails with `error`. Works beside a plan. */
 void io_faults_disk(unsigned long bytes, int error);
+
+/* A call that has succeeded. IO_PWRITE and IO_WRITEV: length bytes at offset, is_synced: they are
+   on disk when the call returns. IO_FALLOCATE: the file now has at least offset bytes. */
+struct io_event {
+    enum io_call call;
+    int fd;
+    off_t offset;
+    const void *data;
+    size_t length;
+    bool is_synced;
+};
+
+/* From now on tells each call that succeeds, on the thread that makes it; NULL: no more. */
+void io_faults_listen(void (*listener)(void *argument, const struct io_event *event),
+                      void *argument);
 
 /* Back to plain calls. */
 void io_faults_clear(void);

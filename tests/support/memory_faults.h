@@ -1,0 +1,19 @@
+/* Makes memory give out on purpose: the program that links this gets its own malloc, calloc,
+   realloc and posix_memalign, in every library's place. Not with sanitizers, which have their own.
+ */
+#ifndef STATED_TESTS_MEMORY_FAULTS_H
+#define STATED_TESTS_MEMORY_FAULTS_H
+
+#include <stdbool.h>
+
+/* False where allocations cannot be replaced: skip the test. */
+bool memory_faults_work(void);
+
+/* From now on, this thread's nth allocation (from 1) fails, and all after it too when it is sticky.
+   0: none fails, all are counted. */
+void memory_faults_plan(unsigned long nth, bool is_sticky);
+
+/* Back to plain allocations. Returns how many there were since the plan. */
+unsigned long memory_faults_end(void);
+
+#endif
