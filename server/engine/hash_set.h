@@ -18,6 +18,7 @@ struct hash_set {
 /* Adds the hash; *is_new tells whether it was not there. False when memory is out. */
 bool hash_set_add(struct hash_set *self, uint64_t hash, bool *is_new) STATED_MUST_USE;
 
+/* Whether the hash was added. */
 bool hash_set_has(const struct hash_set *self, uint64_t hash);
 
 /* Frees its memory; it is empty again. */

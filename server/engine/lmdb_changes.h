@@ -17,7 +17,11 @@
 
 struct lmdb_run;
 
-enum { LMDB_CHANGES_KEY_BYTES = 12 };
+enum {
+    LMDB_CHANGES_KEY_BYTES = 12,
+    LMDB_CHANGES_CHECKSUM_BYTES = 8, /* at the beginning of a part */
+    LMDB_CHANGES_HEAD_BYTES = 56,    /* of an event, beside key and values */
+};
 
 /* One event, decoded; all of it borrowed from the part. */
 struct lmdb_change {
@@ -67,18 +71,32 @@ int lmdb_changes_oldest(MDB_txn *txn, MDB_dbi changes_table, uint64_t newest,
 /* The vtable's member. */
 void lmdb_changes_read(struct store *store, struct store_changes *changes);
 
+/* lmdb_change_codec.c. All pure. */
+
+/* The key of a part. */
+void lmdb_changes_make_key(uint8_t key[LMDB_CHANGES_KEY_BYTES], uint64_t revision, uint32_t part);
+
+/* Writes an event: HEAD_BYTES, the key and both values. record NULL: a delete; previous NULL: none.
+ */
+void lmdb_changes_encode(uint8_t *out, const ProtobufCBinaryData *key,
+                         const struct lmdb_record *record, const struct lmdb_record *previous);
+
+/* Writes the checksum into the beginning of a part that is complete. */
+void lmdb_changes_seal(const uint8_t key[LMDB_CHANGES_KEY_BYTES], uint8_t *part, size_t bytes);
+
 /* Takes a part apart. first: at its beginning, *at is 0. OK and the next event; NOT_FOUND at the
-   end; DATA_LOSS when the part is damaged. Pure. */
+   end; DATA_LOSS when the part is damaged. */
 enum stated_code lmdb_changes_decode(const MDB_val *key, const MDB_val *part, size_t *at,
                                      struct lmdb_change *change) STATED_MUST_USE;
 
-/* The revision and part of a key of the table; false when it is none. Pure. */
+/* The revision and part of a key of the table; false when it is none. */
 bool lmdb_changes_decode_key(const MDB_val *key, uint64_t *revision, uint32_t *part);
 
-/* False when the part's checksum does not match. Pure. */
+/* False when the part's checksum does not match. */
 bool lmdb_changes_is_intact(const MDB_val *key, const MDB_val *part);
 
 /* Frees what the writer holds. */
+/* Frees what the writer keeps between writes. */
 void lmdb_changes_free(struct lmdb_change_writer *self);
 
 #endif

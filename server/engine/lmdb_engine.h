@@ -122,6 +122,20 @@ void lmdb_run_refuse(struct lmdb_run *run, struct store_op *op, int code);
 /* Frees the idle SHARED runs. Nothing may be open. */
 void lmdb_run_free_idle(struct lmdb_store *self);
 
+/* lmdb_commit.c: the EXCLUSIVE run's transaction. */
+
+/* Begins it; run->trouble says if that failed. */
+void lmdb_commit_open(struct lmdb_run *run);
+
+/* Gives op a clean outcome and response, whatever an earlier attempt left in it. */
+void lmdb_commit_reset_op(struct store_op *op);
+
+/* Executes op in the open transaction. LMDB's code, as of lmdb_read and lmdb_write. */
+int lmdb_commit_execute(struct lmdb_run *run, struct store_op *op) STATED_MUST_USE;
+
+/* Ends it: afterwards every operation of the run has its outcome. */
+void lmdb_commit_finish(struct lmdb_run *run);
+
 /* lmdb_read.c, lmdb_write.c: execute one operation in the run's transaction. 0: op has its outcome.
    Else LMDB's code: the transaction is of no use any more, and op has no outcome. */
 int lmdb_read(struct lmdb_run *run, struct store_op *op) STATED_MUST_USE;

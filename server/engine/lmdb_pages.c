@@ -1,6 +1,7 @@
 #include "engine/lmdb_pages.h"
 
 #include "engine/errno_status.h"
+#include "engine/lmdb_page.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,49 +12,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The head of a page, of a node in it, and their flags. */
-struct page_head {
-    uint64_t number;
-    uint16_t pad;
-    uint16_t flags;
-    uint16_t
-        lower; /* end of the node pointers; with FLAG_OVERFLOW, lower and upper are one number */
-    uint16_t upper; /* start of the nodes */
-};
-struct node_head {
-    uint16_t low; /* data size or page number, in 16-bit pieces */
-    uint16_t high;
-    uint16_t flags; /* of a leaf's node; of a branch's, more of the page number */
-    uint16_t key_bytes;
-};
-_Static_assert(sizeof(struct page_head) == 16 && sizeof(struct node_head) == 8, "LMDB's layout");
-
 enum {
-    PAGE_BRANCH = 0x01,
-    PAGE_LEAF = 0x02,
-    PAGE_OVERFLOW = 0x04,
-    NODE_BIG = 0x01,
-    NODE_TABLE = 0x02,
     MAX_DEPTH = 32,
-    MAX_KEY_BYTES = 511,
     FIRST_DATA_PAGE = 2,
     TABLE_NAME_BYTES = 32,
     MAX_TABLES = 16,
-    LEAF_RUN = 32,
+    LEAF_RUN = 32, /* pages read at once */
 };
-
-enum key_order { ORDER_BYTES, ORDER_NUMBER };
 
 struct walk;
 
 /* Looks at an entry of a leaf. False: the walk is over, with a finding. */
-typedef bool (*entry_visitor)(struct walk *walk, const MDB_val *key, const struct node_head *node,
-                              const MDB_val *data);
+typedef bool (*entry_visitor)(struct walk *walk, const MDB_val *key,
+                              const struct lmdb_node_head *node, const MDB_val *data);
 
 /* A key that outlives its page. */
 struct key_copy {
     MDB_val val; /* without data: none */
-    uint8_t bytes[MAX_KEY_BYTES];
+    uint8_t bytes[LMDB_MAX_KEY_BYTES];
 };
 
 struct walk {
@@ -75,7 +51,7 @@ struct walk {
     /* The tree in hand. */
     const char *tree_name;
     bool skips_leaves;
-    enum key_order order;
+    enum lmdb_key_order order;
     entry_visitor visit;
     struct key_copy last_key;
     struct key_copy floor; /* until the first key behind it: that key is not lower */
@@ -134,20 +110,6 @@ static bool mark(struct walk *self, uint64_t page, uint64_t count)
     return true;
 }
 
-static int compare_keys(enum key_order order, const MDB_val *a, const MDB_val *b)
-{
-    if (order == ORDER_NUMBER) {
-        uint64_t left;
-        uint64_t right;
-        memcpy(&left, a->mv_data, sizeof(left));
-        memcpy(&right, b->mv_data, sizeof(right));
-        return (left > right) - (left < right);
-    }
-    size_t common = a->mv_size < b->mv_size ? a->mv_size : b->mv_size;
-    int result = memcmp(a->mv_data, b->mv_data, common);
-    return result != 0 ? result : (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
-}
-
 /* Notes that these pages are in use. Pages that are free may lie behind the end of the file. */
 static bool meet(struct walk *self, uint64_t page, uint64_t count)
 {
@@ -155,92 +117,50 @@ static bool meet(struct walk *self, uint64_t page, uint64_t count)
            ((page + count) * self->page_bytes <= self->file_bytes || find_cut(self, page));
 }
 
-/* A page, its head decoded and its bounds checked. */
-struct page {
-    const uint8_t *bytes;
-    struct page_head head;
-    uint64_t number;
-    size_t n_nodes;
-    size_t node_bytes; /* met so far */
-};
-
-static bool open_page(struct walk *self, struct page *page, uint64_t number, const uint8_t *bytes,
-                      uint16_t flags)
+static bool open_page(struct walk *self, struct lmdb_page *page, uint64_t number,
+                      const uint8_t *bytes, uint16_t flags)
 {
-    *page = (struct page){.bytes = bytes, .number = number};
-    memcpy(&page->head, bytes, sizeof(page->head));
-    const struct page_head *head = &page->head;
-    if (head->number != number || head->flags != flags) {
-        return find(self, number, "it is a page of another kind or place");
-    }
-    if (head->lower < sizeof(*head) || head->lower % 2 != 0 || head->lower > head->upper ||
-        head->upper > self->page_bytes) {
-        return find(self, number, "its bounds make no sense");
-    }
-    page->n_nodes = (head->lower - sizeof(*head)) / 2;
-    return page->n_nodes > 0 || find(self, number, "it is empty");
+    const char *finding = lmdb_page_open(page, number, flags, bytes, self->page_bytes);
+    return finding == NULL || find(self, number, finding);
 }
 
-/* The node and its key, behind which its data begins; false when it does not lie in the page. */
-static bool peek_node(const struct walk *self, const struct page *page, size_t index,
-                      struct node_head *node, MDB_val *key)
-{
-    uint16_t offset;
-    memcpy(&offset, page->bytes + sizeof(struct page_head) + 2 * index, sizeof(offset));
-    if (offset < page->head.upper || offset > self->page_bytes - sizeof(*node)) {
-        return false;
-    }
-    memcpy(node, page->bytes + offset, sizeof(*node));
-    union {
-        const uint8_t *read_only;
-        void *data;
-    } at = {.read_only = page->bytes + offset + sizeof(*node)};
-    *key = (MDB_val){.mv_size = node->key_bytes, .mv_data = at.data};
-    return node->key_bytes <= MAX_KEY_BYTES &&
-           node->key_bytes <= self->page_bytes - offset - sizeof(*node);
-}
-
-static bool open_node(struct walk *self, const struct page *page, size_t index,
-                      struct node_head *node, MDB_val *key)
-{
-    return peek_node(self, page, index, node, key) ||
-           find(self, page->number, "an entry lies outside of it");
-}
-
-/* Counts the bytes of a node: together, the nodes fill the page's upper part without a gap. */
-static bool count_node(struct walk *self, struct page *page, const struct node_head *node,
+static bool count_node(struct walk *self, struct lmdb_page *page, const struct lmdb_node_head *node,
                        size_t data_bytes)
 {
-    size_t bytes = sizeof(*node) + node->key_bytes + data_bytes;
-    page->node_bytes += bytes + bytes % 2;
-    return page->node_bytes <= self->page_bytes - page->head.upper ||
-           find(self, page->number, "its entries overlap");
+    return lmdb_page_count(page, node, data_bytes) ||
+           find(self, page->head.number, "its entries overlap");
 }
 
-static bool close_page(struct walk *self, const struct page *page)
+static bool close_page(struct walk *self, const struct lmdb_page *page)
 {
-    return page->node_bytes == self->page_bytes - page->head.upper ||
-           find(self, page->number, "its entries leave gaps");
+    return lmdb_page_is_filled(page) || find(self, page->head.number, "its entries leave gaps");
+}
+
+static bool open_node(struct walk *self, const struct lmdb_page *page, size_t index,
+                      struct lmdb_node_head *node, MDB_val *key)
+{
+    return lmdb_page_node(page, index, node, key) ||
+           find(self, page->head.number, "an entry lies outside of it");
 }
 
 /* The pages that hold a value too large for a leaf. */
-static bool walk_overflow(struct walk *self, const struct page *leaf, const MDB_val *reference,
+static bool walk_overflow(struct walk *self, const struct lmdb_page *leaf, const MDB_val *reference,
                           uint32_t value_bytes)
 {
     uint64_t number;
-    struct page_head head;
+    struct lmdb_page_head head;
     if (reference->mv_size != sizeof(number)) {
-        return find(self, leaf->number, "a value's page is not named");
+        return find(self, leaf->head.number, "a value's page is not named");
     }
     memcpy(&number, reference->mv_data, sizeof(number));
     if (number < FIRST_DATA_PAGE || number > self->last_page) {
-        return find(self, leaf->number, "a value's page is not in the file");
+        return find(self, leaf->head.number, "a value's page is not in the file");
     }
     if (!read_at(self, number, &head, sizeof(head))) {
         return false;
     }
     uint32_t count = head.lower | (uint32_t)head.upper << 16;
-    if (head.number != number || head.flags != PAGE_OVERFLOW ||
+    if (head.number != number || head.flags != LMDB_PAGE_OVERFLOW ||
         (uint64_t)value_bytes + sizeof(head) > count * self->page_bytes) {
         return find(self, number, "it is not the page of a value, or too small");
     }
@@ -256,47 +176,49 @@ static void copy_key(struct key_copy *copy, const MDB_val *key)
 
 static bool is_above(const struct walk *self, const MDB_val *key, const MDB_val *before)
 {
-    return before->mv_data == NULL || compare_keys(self->order, key, before) > 0;
+    return before->mv_data == NULL || lmdb_page_compare_keys(self->order, key, before) > 0;
 }
 
 /* before: the key before this one, in this leaf or an earlier one. */
-static bool check_key(struct walk *self, const struct page *page, const MDB_val *key,
+static bool check_key(struct walk *self, const struct lmdb_page *page, const MDB_val *key,
                       const MDB_val *before)
 {
-    if (key->mv_size == 0 || (self->order == ORDER_NUMBER && key->mv_size != sizeof(uint64_t))) {
-        return find(self, page->number, "a key has a wrong length");
+    if (key->mv_size == 0 ||
+        (self->order == LMDB_ORDER_NUMBER && key->mv_size != sizeof(uint64_t))) {
+        return find(self, page->head.number, "a key has a wrong length");
     }
     if (!is_above(self, key, before)) {
-        return find(self, page->number, "its keys are out of order");
+        return find(self, page->head.number, "its keys are out of order");
     }
-    if (self->floor.val.mv_data != NULL && compare_keys(self->order, key, &self->floor.val) < 0) {
-        return find(self, page->number, "its keys belong elsewhere");
+    if (self->floor.val.mv_data != NULL &&
+        lmdb_page_compare_keys(self->order, key, &self->floor.val) < 0) {
+        return find(self, page->head.number, "its keys belong elsewhere");
     }
     self->floor.val.mv_data = NULL;
     return true;
 }
 
 /* An entry's data, or the reference to it, as it lies in the leaf. */
-static bool open_data(struct walk *self, struct page *page, const struct node_head *node,
+static bool open_data(struct walk *self, struct lmdb_page *page, const struct lmdb_node_head *node,
                       const MDB_val *key, MDB_val *data)
 {
     uint32_t value_bytes = node->low | (uint32_t)node->high << 16;
-    bool is_big = (node->flags & NODE_BIG) != 0;
+    bool is_big = (node->flags & LMDB_NODE_BIG) != 0;
     *data = (MDB_val){.mv_size = is_big ? sizeof(uint64_t) : value_bytes,
                       .mv_data = (uint8_t *)key->mv_data + key->mv_size};
     size_t room = self->page_bytes - (size_t)((const uint8_t *)data->mv_data - page->bytes);
     if (data->mv_size > room) {
-        return find(self, page->number, "a value leaves it");
+        return find(self, page->head.number, "a value leaves it");
     }
     return count_node(self, page, node, data->mv_size) &&
            (!is_big || walk_overflow(self, page, data, value_bytes));
 }
 
-static bool walk_leaf_page(struct walk *self, struct page *page)
+static bool walk_leaf_page(struct walk *self, struct lmdb_page *page)
 {
     MDB_val before = self->last_key.val;
     for (size_t i = 0; i < page->n_nodes; i++) {
-        struct node_head node;
+        struct lmdb_node_head node;
         MDB_val key;
         MDB_val data;
         if (!open_node(self, page, i, &node, &key) || !check_key(self, page, &key, &before) ||
@@ -326,7 +248,7 @@ static bool load_leaves(struct walk *self, uint64_t number, uint64_t more)
 
 static bool walk_leaf(struct walk *self, uint64_t number, uint64_t more)
 {
-    struct page page;
+    struct lmdb_page page;
     if (!meet(self, number, 1)) {
         return false;
     }
@@ -338,7 +260,7 @@ static bool walk_leaf(struct walk *self, uint64_t number, uint64_t more)
         return false;
     }
     const uint8_t *bytes = self->leaves + (number - self->first_leaf) * self->page_bytes;
-    if (!open_page(self, &page, number, bytes, PAGE_LEAF)) {
+    if (!open_page(self, &page, number, bytes, LMDB_PAGE_LEAF)) {
         return false;
     }
     self->counted.entries += page.n_nodes;
@@ -346,30 +268,27 @@ static bool walk_leaf(struct walk *self, uint64_t number, uint64_t more)
 }
 
 /* The key before a child is above all keys met so far, and not above any in the child. */
-static bool enter_child(struct walk *self, const struct page *page, const MDB_val *key)
+static bool enter_child(struct walk *self, const struct lmdb_page *page, const MDB_val *key)
 {
     bool has_length =
-        key->mv_size > 0 && (self->order == ORDER_BYTES || key->mv_size == sizeof(uint64_t));
+        key->mv_size > 0 && (self->order == LMDB_ORDER_BYTES || key->mv_size == sizeof(uint64_t));
     if (!has_length || !is_above(self, key, &self->last_key.val)) {
-        return find(self, page->number, "its keys are out of order");
+        return find(self, page->head.number, "its keys are out of order");
     }
     copy_key(&self->floor, key);
     return true;
 }
 
-static uint64_t child_of(const struct node_head *node)
-{
-    return node->low | (uint64_t)node->high << 16 | (uint64_t)node->flags << 32;
-}
-
 /* How many of the children behind this one lie behind it in the file as well. */
-static uint64_t count_following(struct walk *self, struct page *page, size_t index, uint64_t child)
+static uint64_t count_following(struct walk *self, struct lmdb_page *page, size_t index,
+                                uint64_t child)
 {
     uint64_t n = 0;
-    struct node_head node;
+    struct lmdb_node_head node;
     MDB_val key;
     while (n < LEAF_RUN - 1 && index + n + 1 < page->n_nodes && child + n < self->last_page &&
-           peek_node(self, page, index + n + 1, &node, &key) && child_of(&node) == child + n + 1) {
+           lmdb_page_node(page, index + n + 1, &node, &key) &&
+           lmdb_page_child(&node) == child + n + 1) {
         n++;
     }
     return n;
@@ -377,10 +296,10 @@ static uint64_t count_following(struct walk *self, struct page *page, size_t ind
 
 static bool walk_branch(struct walk *self, uint64_t number, unsigned depth, unsigned levels)
 {
-    struct page page;
+    struct lmdb_page page;
     uint8_t *bytes = self->branches + depth * self->page_bytes;
     if (!meet(self, number, 1) || !read_at(self, number, bytes, self->page_bytes) ||
-        !open_page(self, &page, number, bytes, PAGE_BRANCH)) {
+        !open_page(self, &page, number, bytes, LMDB_PAGE_BRANCH)) {
         return false;
     }
     self->counted.branch_pages++;
@@ -389,13 +308,13 @@ static bool walk_branch(struct walk *self, uint64_t number, unsigned depth, unsi
     }
     bool has_leaves = depth + 2 == levels;
     for (size_t i = 0; i < page.n_nodes; i++) {
-        struct node_head node;
+        struct lmdb_node_head node;
         MDB_val key;
         if (!open_node(self, &page, i, &node, &key) || !count_node(self, &page, &node, 0) ||
             (i > 0 && !enter_child(self, &page, &key))) {
             return false;
         }
-        uint64_t child = child_of(&node);
+        uint64_t child = lmdb_page_child(&node);
         bool is_fine = has_leaves ? walk_leaf(self, child, count_following(self, &page, i, child))
                                   : walk_branch(self, child, depth + 1, levels);
         if (!is_fine) {
@@ -406,7 +325,7 @@ static bool walk_branch(struct walk *self, uint64_t number, unsigned depth, unsi
 }
 
 static bool walk_tree(struct walk *self, const char *name, const struct lmdb_tree *tree,
-                      enum key_order order, entry_visitor visit)
+                      enum lmdb_key_order order, entry_visitor visit)
 {
     self->tree_name = name;
     self->order = order;
@@ -433,10 +352,10 @@ static bool walk_tree(struct walk *self, const char *name, const struct lmdb_tre
 }
 
 /* An entry of the tree of tables. */
-static bool visit_table(struct walk *self, const MDB_val *key, const struct node_head *node,
+static bool visit_table(struct walk *self, const MDB_val *key, const struct lmdb_node_head *node,
                         const MDB_val *data)
 {
-    bool is_table = node->flags == NODE_TABLE && data->mv_size == sizeof(struct lmdb_tree) &&
+    bool is_table = node->flags == LMDB_NODE_TABLE && data->mv_size == sizeof(struct lmdb_tree) &&
                     key->mv_size < TABLE_NAME_BYTES && self->n_tables < MAX_TABLES;
     if (!is_table) {
         return find(self, 0, "there is something that is no table");
@@ -447,12 +366,12 @@ static bool visit_table(struct walk *self, const MDB_val *key, const struct node
 }
 
 /* An entry of a table: no duplicates, no tables within. */
-static bool visit_record(struct walk *self, const MDB_val *key, const struct node_head *node,
+static bool visit_record(struct walk *self, const MDB_val *key, const struct lmdb_node_head *node,
                          const MDB_val *data)
 {
     (void)key;
     (void)data;
-    return (node->flags & ~NODE_BIG) == 0 || find(self, 0, "an entry is of an unknown kind");
+    return (node->flags & ~LMDB_NODE_BIG) == 0 || find(self, 0, "an entry is of an unknown kind");
 }
 
 /* A list of free pages: their number, then the pages, descending. */
@@ -473,20 +392,20 @@ static bool meet_free_pages(struct walk *self, const uint8_t *list, size_t bytes
     return true;
 }
 
-static bool visit_free_pages(struct walk *self, const MDB_val *key, const struct node_head *node,
-                             const MDB_val *data)
+static bool visit_free_pages(struct walk *self, const MDB_val *key,
+                             const struct lmdb_node_head *node, const MDB_val *data)
 {
     (void)key;
     size_t bytes = node->low | (size_t)node->high << 16;
     if (bytes < sizeof(uint64_t)) {
         return find(self, 0, "a list of free pages is cut");
     }
-    if ((node->flags & NODE_BIG) == 0) {
+    if ((node->flags & LMDB_NODE_BIG) == 0) {
         return meet_free_pages(self, data->mv_data, bytes);
     }
     uint64_t page;
     memcpy(&page, data->mv_data, sizeof(page));
-    size_t head_bytes = sizeof(struct page_head);
+    size_t head_bytes = sizeof(struct lmdb_page_head);
     uint8_t *list = malloc(head_bytes + bytes);
     if (list == NULL) {
         self->code = errno_status_set(self->status, ENOMEM, self->path);
@@ -501,12 +420,12 @@ static bool visit_free_pages(struct walk *self, const MDB_val *key, const struct
 static void walk_all(struct walk *self, const struct lmdb_header *header)
 {
     bool is_fine =
-        walk_tree(self, "tables", &header->tables, ORDER_BYTES, visit_table) &&
-        walk_tree(self, "free pages", &header->free_pages, ORDER_NUMBER, visit_free_pages);
+        walk_tree(self, "tables", &header->tables, LMDB_ORDER_BYTES, visit_table) &&
+        walk_tree(self, "free pages", &header->free_pages, LMDB_ORDER_NUMBER, visit_free_pages);
     self->skips_leaves = self->depth == LMDB_PAGES_BRANCHES;
     for (size_t i = 0; is_fine && i < self->n_tables; i++) {
         is_fine =
-            walk_tree(self, self->table_names[i], &self->tables[i], ORDER_BYTES, visit_record);
+            walk_tree(self, self->table_names[i], &self->tables[i], LMDB_ORDER_BYTES, visit_record);
     }
 }
 

@@ -9,7 +9,7 @@
 #include "state/store.h"
 
 /* The vtable's member. */
-enum stated_code lmdb_snapshot_save(struct store *store, const char *path,
+enum stated_code lmdb_snapshot_save(struct store *self, const char *path,
                                     struct store_contents *contents, struct stated_status *status);
 
 /* What the snapshot's trailer says. DATA_LOSS when it is none, or cut; NOT_FOUND; or the codes of

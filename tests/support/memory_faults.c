@@ -4,26 +4,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-
-bool memory_faults_work(void)
-{
-    return false;
-}
-
-void memory_faults_plan(unsigned long nth, bool is_sticky)
-{
-    (void)nth;
-    (void)is_sticky;
-}
-
-unsigned long memory_faults_end(void)
-{
-    return 0;
-}
-
-#else
-
 #define REPLACES __attribute__((visibility("default")))
 
 /* The C library's own, under the names it keeps for this. */
@@ -38,11 +18,6 @@ static __thread struct {
     unsigned long nth;
     unsigned long seen;
 } plan;
-
-bool memory_faults_work(void)
-{
-    return true;
-}
 
 void memory_faults_plan(unsigned long nth, bool is_sticky)
 {
@@ -95,5 +70,3 @@ REPLACES int posix_memalign(void **memory, size_t alignment, size_t size)
     *memory = __libc_memalign(alignment, size);
     return *memory == NULL ? ENOMEM : 0;
 }
-
-#endif

@@ -6,9 +6,6 @@
 
 #include <stdbool.h>
 
-/* False where allocations cannot be replaced: skip the test. */
-bool memory_faults_work(void);
-
 /* From now on, this thread's nth allocation (from 1) fails, and all after it too when it is sticky.
    0: none fails, all are counted. */
 void memory_faults_plan(unsigned long nth, bool is_sticky);
