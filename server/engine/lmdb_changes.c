@@ -64,7 +64,8 @@ static int flush(struct lmdb_run *run)
         self->part++;
         self->used = 0;
     }
-    return rc;
+    /* The log ends beyond its newest revision. */
+    return rc == MDB_KEYEXIST ? MDB_CORRUPTED : rc;
 }
 
 /* Removes the write's parts that are in the table already. */
@@ -158,18 +159,38 @@ int lmdb_changes_discard(struct lmdb_run *run)
     return rc;
 }
 
-int lmdb_changes_oldest(MDB_txn *txn, MDB_dbi changes_table, uint64_t newest, uint64_t *revision)
+/* The key at one end of the log. */
+static int end_of_log(MDB_txn *txn, MDB_dbi changes_table, MDB_cursor_op end, MDB_val *key)
 {
     MDB_cursor *cursor;
-    MDB_val key;
     MDB_val part;
-    uint32_t number;
     int rc = mdb_cursor_open(txn, changes_table, &cursor);
     if (rc != 0) {
         return rc;
     }
-    rc = mdb_cursor_get(cursor, &key, &part, MDB_FIRST);
+    rc = mdb_cursor_get(cursor, key, &part, end);
     mdb_cursor_close(cursor);
+    return rc;
+}
+
+int lmdb_changes_check_newest(MDB_txn *txn, MDB_dbi changes_table, uint64_t newest)
+{
+    MDB_val key;
+    uint32_t number;
+    uint64_t revision;
+    int rc = end_of_log(txn, changes_table, MDB_LAST, &key);
+    if (rc != 0) {
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    }
+    bool fits = lmdb_changes_decode_key(&key, &revision, &number) && revision == newest;
+    return fits ? 0 : LMDB_RECORD_DAMAGED;
+}
+
+int lmdb_changes_oldest(MDB_txn *txn, MDB_dbi changes_table, uint64_t newest, uint64_t *revision)
+{
+    MDB_val key;
+    uint32_t number;
+    int rc = end_of_log(txn, changes_table, MDB_FIRST, &key);
     if (rc == MDB_NOTFOUND) {
         *revision = newest + 1;
         return 0;

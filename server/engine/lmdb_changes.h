@@ -68,6 +68,10 @@ int lmdb_changes_trim(struct lmdb_run *run) STATED_MUST_USE;
 int lmdb_changes_oldest(MDB_txn *txn, MDB_dbi changes_table, uint64_t newest,
                         uint64_t *revision) STATED_MUST_USE;
 
+/* 0 when the log, unless it is empty, ends with the newest revision; LMDB_RECORD_DAMAGED otherwise.
+   LMDB's code. */
+int lmdb_changes_check_newest(MDB_txn *txn, MDB_dbi changes_table, uint64_t newest) STATED_MUST_USE;
+
 /* The vtable's member. */
 void lmdb_changes_read(struct store *store, struct store_changes *changes);
 

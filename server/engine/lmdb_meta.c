@@ -198,6 +198,9 @@ static int read_figures(struct lmdb_store *self, MDB_txn *txn)
         rc = lmdb_changes_oldest(txn, self->tables.changes, self->totals.revision, &oldest);
     }
     if (rc == 0) {
+        rc = lmdb_changes_check_newest(txn, self->tables.changes, self->totals.revision);
+    }
+    if (rc == 0) {
         self->newest.transaction = mdb_txn_id(txn);
         self->newest.revision = self->totals.revision;
         self->newest.keys = stat.ms_entries;
