@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -57,22 +58,26 @@ void io_faults_disk(unsigned long bytes, int error)
     disk.bytes = bytes;
 }
 
+/* While somebody listens, calls are made one at a time: so what is told is what happened. */
 static struct {
+    pthread_mutex_t mutex;
     void (*tell)(void *argument, const struct io_event *event);
     void *argument;
-} listener;
+} listener = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 void io_faults_listen(void (*tell)(void *argument, const struct io_event *event), void *argument)
 {
+    pthread_mutex_lock(&listener.mutex);
     listener.argument = argument;
     listener.tell = tell;
+    pthread_mutex_unlock(&listener.mutex);
 }
 
 void io_faults_clear(void)
 {
     plan.calls = 0;
     disk.bytes = 0;
-    listener.tell = NULL;
+    io_faults_listen(NULL, NULL);
 }
 
 static void tell(enum io_call call, int fd, off_t offset, const void *data, ssize_t length)
@@ -128,8 +133,10 @@ REPLACES ssize_t pwrite(int fd, const void *data, size_t length, off_t offset)
     if (fits == 0 && length > 0) {
         return -1;
     }
+    pthread_mutex_lock(&listener.mutex);
     ssize_t n = syscall(SYS_pwrite64, fd, data, fault == IO_SHORT ? length / 2 : fits, offset);
     tell(IO_PWRITE, fd, offset, data, n);
+    pthread_mutex_unlock(&listener.mutex);
     return n;
 }
 
@@ -151,12 +158,14 @@ REPLACES ssize_t writev(int fd, const struct iovec *parts, int n)
         }
         offset += (off_t)fits;
     }
+    pthread_mutex_lock(&listener.mutex);
     off_t at = listener.tell == NULL ? 0 : lseek(fd, 0, SEEK_CUR);
     ssize_t written = syscall(SYS_writev, fd, parts, n);
     for (int i = 0; written > 0 && i < n; i++) {
         tell(IO_WRITEV, fd, at, parts[i].iov_base, (ssize_t)parts[i].iov_len);
         at += (off_t)parts[i].iov_len;
     }
+    pthread_mutex_unlock(&listener.mutex);
     return written;
 }
 
@@ -167,8 +176,10 @@ REPLACES int fdatasync(int fd)
         errno = fault;
         return -1;
     }
+    pthread_mutex_lock(&listener.mutex);
     int rc = (int)syscall(SYS_fdatasync, fd);
     tell(IO_FDATASYNC, fd, 0, NULL, rc);
+    pthread_mutex_unlock(&listener.mutex);
     return rc;
 }
 
@@ -183,7 +194,9 @@ REPLACES int fallocate(int fd, int mode, off_t offset, off_t length)
         errno = disk.error;
         return -1;
     }
+    pthread_mutex_lock(&listener.mutex);
     int rc = (int)syscall(SYS_fallocate, fd, mode, offset, length);
     tell(IO_FALLOCATE, fd, offset + length, NULL, rc);
+    pthread_mutex_unlock(&listener.mutex);
     return rc;
 }
