@@ -18,6 +18,7 @@ import sp
 from stated.v1 import rpc_pb2, state_pb2
 
 DEATHS = 2000
+ROUNDS_UNTIL_DEAF = 50
 NAIVE = server.BUILD / "tests" / "naive_rep"
 MAX_RESIDENT = 64 << 20
 VALUE = b"v" * (64 << 10)
@@ -79,7 +80,7 @@ class Attacks(unittest.TestCase):
         self.assertEqual(running.stop(), 0)
 
     def test_announcements_of_much(self):
-        running = self.serve("--max-connections", "600", "--idle-timeout", "4s")
+        running = self.serve("--max-connections", "600", "--idle-timeout", "15s")
         peers = attacks.announce_and_stall(running.tcp, 500, 1 << 20)
         self.assertEqual(len(peers), 500)
         for peer in peers:
@@ -173,8 +174,12 @@ class Controls(unittest.TestCase):
 
     def test_peers_that_leave_while_greeted(self):
         for endpoint in (self.ipc, self.tcp):
-            attacks.leave_while_greeted(endpoint)
-            self.assertFalse(self.answers(endpoint), endpoint)
+            for _ in range(ROUNDS_UNTIL_DEAF):  # one peer in time is enough; which one is, is luck
+                attacks.leave_while_greeted(endpoint)
+                if not self.answers(endpoint):
+                    break
+            else:
+                self.fail(f"{endpoint} still answers after {ROUNDS_UNTIL_DEAF} rounds")
 
     def test_peers_that_die_in_traffic(self):
         before = self.sockets()
