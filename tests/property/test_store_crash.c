@@ -41,7 +41,7 @@ static size_t first_bytes;
 
 /* The recorded calls; data is a copy. */
 static struct io_event events[MAX_EVENTS];
-static size_t n_events;
+static _Atomic size_t n_events; /* the flusher of relaxed mode records beside the test */
 
 /* At which revision each key has which length of value, and 0 for none: values differ in length. */
 static size_t lengths[MAX_REVISIONS][N_KEYS];
