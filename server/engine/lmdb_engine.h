@@ -167,6 +167,13 @@ int lmdb_meta_put_totals(struct lmdb_run *run) STATED_MUST_USE;
 int lmdb_meta_get_totals(MDB_txn *txn, MDB_dbi meta_table,
                          struct lmdb_totals *totals) STATED_MUST_USE;
 
+/* lmdb_reader.c */
+
+/* Begins a read transaction, or renews one that was reset, that sees one whole state, and says
+   which revision's. *txn NULL: none yet; an error may leave one there, reset, for the caller to
+   abort or renew. LMDB's code, or LMDB_RECORD_DAMAGED. Any thread; does not wait for writers. */
+int lmdb_reader_begin(struct lmdb_store *self, MDB_txn **txn, uint64_t *revision) STATED_MUST_USE;
+
 /* lmdb_trouble.c */
 
 /* What a code means for the one who waits. */

@@ -10,22 +10,6 @@ static struct lmdb_store *of_store(struct store *store)
     return (struct lmdb_store *)store;
 }
 
-/* The newest commit's revision if this transaction sees just that, without a look into the file. */
-static int find_revision(struct lmdb_run *run)
-{
-    struct lmdb_store *self = run->store;
-    uint64_t wanted = mdb_txn_id(run->txn);
-    uint64_t before = self->newest.transaction;
-    run->revision = self->newest.revision;
-    if (before == wanted && self->newest.transaction == wanted) {
-        return 0;
-    }
-    struct lmdb_totals totals = {0};
-    int rc = lmdb_meta_get_totals(run->txn, self->tables.meta, &totals);
-    run->revision = totals.revision;
-    return rc;
-}
-
 static struct lmdb_run *take_idle(struct lmdb_store *self)
 {
     pthread_mutex_lock(&self->shared.mutex);
@@ -57,12 +41,8 @@ static struct lmdb_run *begin_shared(struct lmdb_store *self)
         run->store = self;
         run->mode = STORE_SHARED;
     }
-    run->trouble = run->txn != NULL ? mdb_txn_renew(run->txn)
-                                    : mdb_txn_begin(self->env, NULL, MDB_RDONLY, &run->txn);
     run->cursor_is_old = true;
-    if (run->trouble == 0) {
-        run->trouble = find_revision(run);
-    }
+    run->trouble = lmdb_reader_begin(self, &run->txn, &run->revision);
     return run;
 }
 

@@ -131,6 +131,13 @@ static int copy_totals(const struct lmdb_store *store, MDB_txn *from, struct tar
     return rc == 0 ? lmdb_meta_put(to->txn, to->tables.meta, &totals) : rc;
 }
 
+static enum stated_code refuse_damaged(const struct lmdb_store *store, struct stated_status *status)
+{
+    return stated_status_set(status, STATED_DATA_LOSS,
+                             "%s is damaged, no snapshot was made: run a check to know where",
+                             store->data_path);
+}
+
 /* Fills the new, empty file of `to`. */
 static enum stated_code copy_all(const struct lmdb_store *store, MDB_txn *from, struct target *to,
                                  struct store_contents *contents, struct stated_status *status)
@@ -153,9 +160,7 @@ static enum stated_code copy_all(const struct lmdb_store *store, MDB_txn *from, 
     }
     mdb_txn_abort(to->txn);
     if (rc == LMDB_RECORD_DAMAGED) {
-        return stated_status_set(status, STATED_DATA_LOSS,
-                                 "%s is damaged, no snapshot was made: run a check to know where",
-                                 store->data_path);
+        return refuse_damaged(store, status);
     }
     return rc == 0 ? code : fail(to->path, rc, status);
 }
@@ -185,10 +190,13 @@ static enum stated_code write_snapshot(struct lmdb_store *store, int fd, const c
                                        struct store_contents *contents,
                                        struct stated_status *status)
 {
-    MDB_txn *from;
-    int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &from);
+    MDB_txn *from = NULL;
+    uint64_t revision;
+    int rc = lmdb_reader_begin(store, &from, &revision);
     if (rc != 0) {
-        return errno_status_set(status, rc, store->data_path);
+        mdb_txn_abort(from);
+        return rc == LMDB_RECORD_DAMAGED ? refuse_damaged(store, status)
+                                         : errno_status_set(status, rc, store->data_path);
     }
     enum stated_code code = write_image(store, from, path, contents, status);
     mdb_txn_abort(from);

@@ -213,7 +213,7 @@ static void add_to_both(void)
 static void test_readers_beside_a_writer_see_whole_states(void **state)
 {
     (void)state;
-    enum { READERS = 3, MIN_READS = 2000, MIN_WRITES = 200 };
+    enum { READERS = 3, MIN_READS = 50000, MIN_WRITES = 200 };
     fixture_deinit(&fixture);
     fixture_init(&fixture);
     fixture.options.durability = STORE_EPHEMERAL;
