@@ -1,12 +1,8 @@
-/* put: gives a key a value. */
+/* put: gives a key a value. create: the same for a key that is not there yet. */
 #include "statectl/commands.h"
 #include "statectl/errors.h"
-#include "statectl/file.h"
+#include "statectl/value.h"
 #include "statectl/write.h"
-
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { KEY_IF_ABSENT = 0x100, KEY_IF_REVISION };
 
@@ -21,6 +17,11 @@ static const struct argp_option options[] = {
     {"if-absent", KEY_IF_ABSENT, NULL, 0, "Only if there is no such key", 0},
     {"if-revision", KEY_IF_REVISION, "N", 0, "Only if revision N was the last to change the key",
      0},
+    {0},
+};
+
+static const struct argp_option create_options[] = {
+    {"file", 'f', "FILE", 0, "The value is the content of FILE", 0},
     {0},
 };
 
@@ -41,102 +42,59 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-/* Says which one is wrong. */
-static bool check(const struct put_options *put, const struct cli_arguments *arguments)
+static int write_value(struct ctl *ctl, const struct put_options *given, ProtobufCBinaryData key,
+                       ProtobufCBinaryData value)
 {
-    if (put->if_absent && put->if_revision != 0) {
-        error_say("put: --if-absent and --if-revision exclude each other");
-        return false;
-    }
-    if (put->file != NULL && arguments->n == 2) {
-        error_say("put: the value is either '%s' or the content of %s, not both", arguments->at[1],
-                  put->file);
-        return false;
-    }
-    if (put->file == NULL && arguments->n == 1) {
-        error_say("put needs a value; usage: statectl put KEY VALUE, or put KEY -f FILE, or put "
-                  "KEY - for standard input");
-        return false;
-    }
-    return true;
-}
-
-static int write_value(struct ctl *ctl, const struct put_options *options_given,
-                       ProtobufCBinaryData key, ProtobufCBinaryData value)
-{
-    Stated__V1__WriteRequest request = STATED__V1__WRITE_REQUEST__INIT;
     Stated__V1__WriteResponse *response;
-    Stated__V1__Put put = STATED__V1__PUT__INIT;
-    Stated__V1__Mutation mutation = STATED__V1__MUTATION__INIT;
-    Stated__V1__Mutation *mutations = &mutation;
     Stated__V1__Guard guard = STATED__V1__GUARD__INIT;
-    Stated__V1__Guard *guards = &guard;
-
-    put.key = key;
-    put.value = value;
-    mutation.kind_case = STATED__V1__MUTATION__KIND_PUT;
-    mutation.put = &put;
-    request.mutations = &mutations;
-    request.n_mutations = 1;
     guard.key = key;
-    guard.must_case = options_given->if_absent ? STATED__V1__GUARD__MUST_EXISTS
-                                               : STATED__V1__GUARD__MUST_MOD_REVISION;
-    if (options_given->if_absent) {
+    if (given->if_absent) {
+        guard.must_case = STATED__V1__GUARD__MUST_EXISTS;
         guard.exists = false;
-    } else {
-        guard.mod_revision = options_given->if_revision;
+    } else if (given->if_revision != 0) {
+        guard.must_case = STATED__V1__GUARD__MUST_MOD_REVISION;
+        guard.mod_revision = given->if_revision;
     }
-    request.guards = &guards;
-    request.n_guards = options_given->if_absent || options_given->if_revision != 0 ? 1 : 0;
-    int code = write_run(ctl, &request, &response);
+    bool is_guarded = guard.must_case != STATED__V1__GUARD__MUST__NOT_SET;
+    int code = write_put(ctl, key, value, is_guarded ? &guard : NULL, &response);
     if (code == EXIT_DONE) {
         write_print(ctl, response, -1);
+    }
+    if (response != NULL) {
         stated__v1__write_response__free_unpacked(response, NULL);
     }
     return code;
 }
 
-/* The value is what a file has. A message has to have room for it. */
-static int put_file(struct ctl *ctl, const struct put_options *put, ProtobufCBinaryData key,
-                    const char *path)
+/* What put and create have in common. */
+static int run_as(const struct command *command, struct put_options *put, struct ctl *ctl, int argc,
+                  char **argv)
 {
-    ProtobufCBinaryData value;
-    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
-    int code = ctl_connect(ctl);
-    if (code != EXIT_DONE) {
-        return code;
+    struct cli_arguments arguments;
+    struct value value;
+    ProtobufCBinaryData key;
+    if (!cli_parse(ctl, command, argc, argv, put, &arguments)) {
+        return EXIT_USAGE;
     }
-    uint64_t limit = ctl_message_limit(ctl->client);
-    switch (file_read(path, limit, &value)) {
-    case STATED_OK:
-        code = write_value(ctl, put, key, value);
-        free(value.data);
-        return code;
-    case STATED_RESOURCE_EXHAUSTED:
-        error_say("%s has more than %" PRIu64 " bytes, which is the server's limit for a message; "
-                  "its --max-message can be raised",
-                  name, limit);
-        return EXIT_CALL + STATED_INVALID_ARGUMENT;
-    default:
-        return error_file("read", name);
+    if (put->if_absent && put->if_revision != 0) {
+        return error_usage("put: --if-absent and --if-revision exclude each other");
     }
+    char *given = arguments.n == 2 ? arguments.at[1] : NULL;
+    if (!value_is_one(command->name, given, put->file) || !ctl_key(ctl, arguments.at[0], &key)) {
+        return EXIT_USAGE;
+    }
+    int code = value_take(&value, ctl, given, put->file);
+    if (code == EXIT_DONE) {
+        code = write_value(ctl, put, key, value.bytes);
+    }
+    value_free(&value);
+    return code;
 }
 
 static int run(struct ctl *ctl, int argc, char **argv)
 {
     struct put_options put = {.file = NULL};
-    struct cli_arguments arguments;
-    ProtobufCBinaryData key;
-    if (!cli_parse(ctl, &cmd_put, argc, argv, &put, &arguments) || !check(&put, &arguments) ||
-        !ctl_key(ctl, arguments.at[0], &key)) {
-        return EXIT_USAGE;
-    }
-    char *given = arguments.n == 2 ? arguments.at[1] : NULL;
-    if (given == NULL || strcmp(given, "-") == 0) {
-        return put_file(ctl, &put, key, given != NULL ? given : put.file);
-    }
-    ProtobufCBinaryData value = {.data = (uint8_t *)given, .len = strlen(given)};
-    return write_value(ctl, &put, key, value);
+    return run_as(&cmd_put, &put, ctl, argc, argv);
 }
 
 const struct command cmd_put = {
@@ -158,4 +116,27 @@ const struct command cmd_put = {
     .least_arguments = 1,
     .most_arguments = 2,
     .run = run,
+};
+
+static int run_create(struct ctl *ctl, int argc, char **argv)
+{
+    struct put_options put = {.if_absent = true};
+    return run_as(&cmd_create, &put, ctl, argc, argv);
+}
+
+const struct command cmd_create = {
+    .name = "create",
+    .arguments = "KEY [VALUE|-]",
+    .summary = "give a key that is not there yet a value",
+    .help = "When the key is there, nothing is written and the exit status is 1: of all who try, "
+            "one succeeds. The value is given as for put.\n\n"
+            "Examples:\n"
+            "  statectl create leader \"$HOSTNAME\" && echo elected\n"
+            "  statectl create config -f defaults.ini\n",
+    .options = create_options,
+    .parser = parse,
+    .takes_negative = true,
+    .least_arguments = 1,
+    .most_arguments = 2,
+    .run = run_create,
 };

@@ -6,6 +6,8 @@
 
 extern const struct command cmd_get;
 extern const struct command cmd_put;
+extern const struct command cmd_create;
+extern const struct command cmd_cas;
 extern const struct command cmd_del;
 extern const struct command cmd_add;
 extern const struct command cmd_ls;
