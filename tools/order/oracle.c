@@ -53,11 +53,6 @@ struct oracle_value oracle_value_of(const void *bytes, size_t length)
     return (struct oracle_value){.bits = XXH3_64bits(bytes, length), .kind = ORACLE_BYTES};
 }
 
-static bool value_same(struct oracle_value a, struct oracle_value b)
-{
-    return a.kind == b.kind && (a.kind == ORACLE_ABSENT || a.bits == b.bits);
-}
-
 static const char *value_text(struct oracle_value value, char *buffer, size_t size)
 {
     switch (value.kind) {
@@ -88,19 +83,19 @@ static enum stated_code report_fault(struct oracle_report *report, enum oracle_f
     return STATED_DATA_LOSS;
 }
 
-static enum stated_code check_shape(const struct oracle_history *history,
-                                    struct oracle_report *report)
+enum stated_code oracle_check_shape(const struct oracle_history *history,
+                                    char message[STATED_MESSAGE_BYTES])
 {
     for (size_t i = 0; i < history->n_calls; i++) {
         const struct oracle_call *call = &history->calls[i];
         if (!call->lost && call->received_ns < call->sent_ns) {
-            snprintf(report->message, sizeof report->message,
+            snprintf(message, STATED_MESSAGE_BYTES,
                      "recorded call %zu has its reply before it was sent", i);
             return STATED_INVALID_ARGUMENT;
         }
         for (uint32_t s = 0; s < call->n_steps; s++) {
             if (call->steps[s].key >= history->n_keys) {
-                snprintf(report->message, sizeof report->message,
+                snprintf(message, STATED_MESSAGE_BYTES,
                          "recorded call %zu names key %" PRIu32 " of %zu", i, call->steps[s].key,
                          history->n_keys);
                 return STATED_INVALID_ARGUMENT;
@@ -196,7 +191,7 @@ static void cell_apply(struct oracle_cell *cell, const struct oracle_step *step,
 static bool cell_shows(const struct replay *self, const struct oracle_cell *cell,
                        const struct oracle_step *step)
 {
-    if (!value_same(cell->value, step->value)) {
+    if (!oracle_value_same(cell->value, step->value)) {
         return false;
     }
     if (self->any_lost) {
@@ -216,7 +211,7 @@ static bool lost_explains(const struct oracle_call *lost, const struct oracle_st
         if (writes && step->key == seen->key) {
             struct oracle_cell cell = {0};
             cell_apply(&cell, step, lost);
-            return value_same(cell.value, seen->value);
+            return oracle_value_same(cell.value, seen->value);
         }
     }
     return false;
@@ -359,7 +354,7 @@ enum stated_code oracle_check(const struct oracle_history *history, struct oracl
     size_t room = history->n_calls + 1; /* no zero sized allocation */
 
     *report = (struct oracle_report){0};
-    enum stated_code code = check_shape(history, report);
+    enum stated_code code = oracle_check_shape(history, report->message);
     if (code != STATED_OK) {
         return code;
     }

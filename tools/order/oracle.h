@@ -103,6 +103,12 @@ struct oracle_value oracle_value_of(const void *bytes, size_t length);
 /* A number, as a counter holds it and as ADD takes it. Any thread. */
 struct oracle_value oracle_value_number(int64_t number);
 
+/* Whether both are the same value, or both are none. Any thread. */
+static inline bool oracle_value_same(struct oracle_value a, struct oracle_value b)
+{
+    return a.kind == b.kind && (a.kind == ORACLE_ABSENT || a.bits == b.bits);
+}
+
 /* Replays the history. OK: everything fits. DATA_LOSS: something does not, and *report says what
    and where (the first finding). INVALID_ARGUMENT: the history is malformed (a step names a key
    beyond n_keys, a reply before its call). RESOURCE_EXHAUSTED: no memory to sort the calls.
@@ -112,5 +118,10 @@ struct oracle_value oracle_value_number(int64_t number);
    does not block. */
 enum stated_code oracle_check(const struct oracle_history *history,
                               struct oracle_report *report) STATED_MUST_USE;
+
+/* Whether the history is well formed, as every check needs it: else INVALID_ARGUMENT, and the
+   message says where it is not. Any thread; does not block. */
+enum stated_code oracle_check_shape(const struct oracle_history *history,
+                                    char message[STATED_MESSAGE_BYTES]) STATED_MUST_USE;
 
 #endif
