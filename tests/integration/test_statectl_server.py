@@ -367,6 +367,29 @@ class Orders(Checks):
         self.assertFalse(report["in_order"])
         self.assertGreater(report["ticket"], 0)
 
+    def test_by_time(self):
+        for lines in (self.log, self.broken()):  # tickets do not count
+            done = self.check(0, lines, "--by-time")
+            self.assertIn(b"linearizable: ", done.out)
+        report = json.loads(self.check(0, self.log, "--by-time", "-o", "json").out)
+        self.assertTrue(report["linearizable"])
+        self.assertGreaterEqual(report["checked"], 300)
+        self.assertEqual((report["open"], report["key"], report["call"]), (0, None, None))
+
+    def test_by_time_a_reply_that_nothing_explains(self):
+        calls = [json.loads(line) for line in self.log]
+        reads = [i for i, call in enumerate(calls) if call["method"].endswith("/Read")]
+        response = state_pb2.ReadResponse.FromString(bytes.fromhex(calls[reads[-1]]["response"]))
+        response.entries[0].value = b"nobody wrote this"
+        calls[reads[-1]]["response"] = response.SerializeToString().hex()
+        lines = [json.dumps(call).encode() + b"\n" for call in calls]
+        done = self.check(1, lines, "--by-time")
+        key = response.entries[0].key.decode()
+        self.assertIn(f"not linearizable: no order of the calls on key {key} ", done.out.decode())
+        report = json.loads(self.check(1, lines, "--by-time", "-o", "json").out)
+        self.assertEqual((report["linearizable"], report["key"]), (False, key))
+        self.assertGreater(report["call"], 0)
+
     def test_a_missing_call(self):
         calls = [line for line in self.log if json.loads(line)["ticket"]]
         self.check(1, calls[:50] + calls[51:], "--alone")

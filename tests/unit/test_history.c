@@ -1,6 +1,8 @@
 /* Does a recorded log become the history it tells, and does the oracle catch each lie in one? */
 #include "order/history.h"
 
+#include "order/linear.h"
+
 #include "call_book.h"
 
 #include <string.h>
@@ -29,6 +31,21 @@ static enum stated_code book_check_as(struct call_book *book, bool alone,
         snprintf(report->message, sizeof report->message, "%s", status.message);
     }
     call_log_deinit(&log);
+    return code;
+}
+
+static enum stated_code book_check_by_time(struct call_book *book, struct linear_report *report)
+{
+    struct call_log log;
+    struct history history;
+    struct stated_status status;
+    call_book_log(book, &log);
+    enum stated_code code = history_init_by_time(&history, &log, true, &status);
+    assert_int_equal(code, STATED_OK);
+    code = linear_check(&history.oracle, report);
+    history_deinit(&history);
+    call_log_deinit(&log);
+    call_book_deinit(book);
     return code;
 }
 
@@ -79,6 +96,38 @@ static void test_a_stale_read_is_caught(void **state)
     call_book_put(&book, "a", "1");
     call_book_get(&book, "a", NULL, 0);
     assert_caught(&book, ORACLE_FAULT_REPLY);
+}
+
+static void test_by_time_neither_tickets_nor_epochs_count(void **state)
+{
+    struct call_book book;
+    struct linear_report report;
+    (void)state;
+    call_book_init(&book);
+    book.ticket = 2;
+    call_book_put(&book, "a", "1");
+    book.ticket = 1;
+    call_book_get(&book, "a", "1", 1);
+    book.epoch++;
+    call_book_put(&book, "a", "2");
+    book.ticket = 0; /* a read of the newest committed state */
+    call_book_get(&book, "a", "2", 2);
+    assert_int_equal(book_check_by_time(&book, &report), STATED_OK);
+    assert_int_equal(report.checked, 4);
+}
+
+static void test_by_time_a_stale_read_without_a_ticket_is_caught(void **state)
+{
+    struct call_book book;
+    struct linear_report report;
+    (void)state;
+    call_book_init(&book);
+    call_book_put(&book, "a", "1");
+    call_book_put(&book, "a", "2");
+    book.ticket = 0;
+    call_book_get(&book, "a", "1", 1);
+    assert_int_equal(book_check_by_time(&book, &report), STATED_DATA_LOSS);
+    assert_int_equal(report.call, 2);
 }
 
 static void test_swapped_tickets_are_caught(void **state)
@@ -324,6 +373,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_puts_and_gets_fit),
         cmocka_unit_test(test_a_stale_read_is_caught),
+        cmocka_unit_test(test_by_time_neither_tickets_nor_epochs_count),
+        cmocka_unit_test(test_by_time_a_stale_read_without_a_ticket_is_caught),
         cmocka_unit_test(test_swapped_tickets_are_caught),
         cmocka_unit_test(test_a_ticket_twice_is_caught),
         cmocka_unit_test(test_a_missing_ticket_is_caught),

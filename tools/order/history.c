@@ -243,7 +243,7 @@ static bool call_fill(struct history *self, struct oracle_call *call,
         .ticket = record->ticket, .sent_ns = record->sent_ns, .received_ns = record->received_ns};
     if (call_record_is_read(record)) {
         const Stated__V1__ReadResponse *response = (const void *)record->response;
-        if (record->ticket != 0 && response != NULL) {
+        if ((record->ticket != 0 || self->by_time) && response != NULL) {
             call->revision = response->revision;
             steps_of_read(self, (const void *)record->request, response);
         }
@@ -273,7 +273,7 @@ static enum stated_code history_calls(struct history *self, const struct call_lo
     for (size_t i = 0; i < log->n_records; i++) {
         const struct call_record *record = &log->records[i];
         size_t first = self->n_steps;
-        if (record->epoch != 0 && epoch != 0 && record->epoch != epoch) {
+        if (record->epoch != 0 && epoch != 0 && record->epoch != epoch && !self->by_time) {
             return stated_status_set(status, STATED_INVALID_ARGUMENT,
                                      "record %zu is of epoch %016" PRIx64 ", those before of "
                                      "%016" PRIx64 ": check each epoch by itself",
@@ -313,10 +313,9 @@ static void history_link(struct history *self, size_t n_calls)
     self->oracle.n_calls = n_calls;
 }
 
-enum stated_code history_init(struct history *self, const struct call_log *log, bool alone,
-                              struct stated_status *status)
+static enum stated_code init(struct history *self, const struct call_log *log, bool alone,
+                             struct stated_status *status)
 {
-    *self = (struct history){.oracle.alone = alone};
     enum stated_code code = STATED_RESOURCE_EXHAUSTED;
     if (key_set_init(&self->keys, log)) {
         self->oracle.n_keys = self->keys.n;
@@ -337,6 +336,20 @@ enum stated_code history_init(struct history *self, const struct call_log *log, 
         history_forget(self);
     }
     return STATED_OK;
+}
+
+enum stated_code history_init(struct history *self, const struct call_log *log, bool alone,
+                              struct stated_status *status)
+{
+    *self = (struct history){.oracle.alone = alone};
+    return init(self, log, alone, status);
+}
+
+enum stated_code history_init_by_time(struct history *self, const struct call_log *log, bool alone,
+                                      struct stated_status *status)
+{
+    *self = (struct history){.oracle.alone = alone, .by_time = true};
+    return init(self, log, alone, status);
 }
 
 void history_deinit(struct history *self)

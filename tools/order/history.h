@@ -21,6 +21,7 @@ struct history {
     size_t n_steps;
     size_t steps_capacity;
     bool no_memory;
+    bool by_time; /* for linear_check: tickets and epochs do not matter */
 };
 
 /* Builds the history of a log, which must outlive it; alone: nobody else called the server
@@ -34,6 +35,11 @@ struct history {
    CANCELLED, UNKNOWN) counts as lost: it took effect once or never. */
 enum stated_code history_init(struct history *self, const struct call_log *log, bool alone,
                               struct stated_status *status) STATED_MUST_USE;
+
+/* The same for linear_check, which looks at times alone: the log may be of several epochs, and
+   reads that took no ticket count as well. */
+enum stated_code history_init_by_time(struct history *self, const struct call_log *log, bool alone,
+                                      struct stated_status *status) STATED_MUST_USE;
 
 /* Frees what it holds. */
 void history_deinit(struct history *self);
