@@ -52,6 +52,7 @@ static void block_signals(void)
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* the limit of a file's size is a full disk: told by the call */
 }
 
 static void log_ready(struct stated_server *server, const struct options *options)

@@ -36,6 +36,20 @@ const struct option_kind option_kinds[N_KEYS] = {
                           "Default: 5m"},
     [KEY_SIZE_LIMIT] = {"size-limit", "BYTES", OPTION_BYTES, 1 << 20, UINT64_C(1) << 46, "16g",
                         "Largest data file; writes that would exceed it are refused. Default: 16g"},
+    [KEY_RETENTION_REVISIONS] =
+        {"retention-revisions", "N", OPTION_COUNT, 1, UINT64_C(1) << 40, "100000",
+         "Revisions that the change log keeps, for watch and history. Default: 100000"},
+    [KEY_RETENTION_BYTES] =
+        {"retention-bytes", "BYTES", OPTION_BYTES, 1 << 16, UINT64_C(1) << 44, "256m",
+         "Bytes that the change log may have, a quarter of the size limit at most. Default: 256m, "
+         "or that quarter"},
+    [KEY_REMEMBER_CLIENTS] =
+        {"remember-clients", "N", OPTION_COUNT, 1, 1 << 24, "10000",
+         "Clients whose numbered writes are remembered, so that none happens twice; of more, those "
+         "that wrote longest ago are forgotten. Default: 10000"},
+    [KEY_REMEMBER_WRITES] = {"remember-writes", "N", OPTION_COUNT, 1, 1 << 20, "1024",
+                             "Numbered writes of a client that are remembered until it has said "
+                             "that it has their answers. Default: 1024"},
     [KEY_INLINE_READS] = {"inline-reads", "on|off", 0, 0, 0, "on",
                           "Whether small reads that need not wait are executed by the thread that "
                           "received them, or by a worker. Default: on"},

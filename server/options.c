@@ -88,6 +88,32 @@ static void take_places(struct settings *self, struct options *options)
     options->store.directory = options->data_dir;
 }
 
+/* What was asked for is what is kept, or it is refused; only the default gives way. */
+static uint64_t retention_bytes_of(struct settings *self, uint64_t size_limit_bytes)
+{
+    uint64_t bytes = number_of(self, KEY_RETENTION_BYTES);
+    uint64_t most = size_limit_bytes / LMDB_STORE_LOG_SHARE;
+    if (self->values[KEY_RETENTION_BYTES].text != NULL && bytes > most) {
+        settings_complain(self,
+                          "%s is \"%s\"; it has to be at most a quarter of the size limit, %llu "
+                          "bytes; lower it, or raise size-limit",
+                          self->values[KEY_RETENTION_BYTES].source,
+                          text_of(self, KEY_RETENTION_BYTES), (unsigned long long)most);
+    }
+    return bytes;
+}
+
+static void take_store(struct settings *self, struct lmdb_store_options *options)
+{
+    options->size_limit_bytes = number_of(self, KEY_SIZE_LIMIT);
+    options->durability = durability_of(self);
+    options->max_entries = 10000;
+    options->max_changes = number_of(self, KEY_RETENTION_REVISIONS);
+    options->max_change_bytes = retention_bytes_of(self, options->size_limit_bytes);
+    options->max_clients = number_of(self, KEY_REMEMBER_CLIENTS);
+    options->max_client_answers = number_of(self, KEY_REMEMBER_WRITES);
+}
+
 static void take_values(struct settings *self, struct options *options)
 {
     options->server.workers = (uint32_t)number_of(self, KEY_WORKERS);
@@ -96,10 +122,8 @@ static void take_values(struct settings *self, struct options *options)
     options->server.max_connections = (uint32_t)number_of(self, KEY_MAX_CONNECTIONS);
     options->server.default_timeout_ms = (uint32_t)number_of(self, KEY_DEFAULT_TIMEOUT);
     options->server.idle_timeout_ms = (uint32_t)number_of(self, KEY_IDLE_TIMEOUT);
-    options->store.size_limit_bytes = number_of(self, KEY_SIZE_LIMIT);
     options->server.inline_light_reads = switch_of(self, KEY_INLINE_READS);
-    options->store.durability = durability_of(self);
-    options->store.max_entries = 10000;
+    take_store(self, &options->store);
     take_log(self, options);
     take_places(self, options);
 }

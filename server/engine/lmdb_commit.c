@@ -15,6 +15,7 @@ static void publish(struct lmdb_run *run, uint64_t transaction, uint64_t keys, u
     self->newest.transaction = transaction;
     self->space.live_pages = pages;
     self->totals = run->totals;
+    lmdb_refusal_end(run, pages);
 }
 
 static void abort_exclusive(struct lmdb_run *run)
@@ -208,9 +209,12 @@ static void conclude(struct lmdb_run *run, struct store_op *op, int code)
     }
     if (is_lost(run, code)) {
         settle_lost(run, op);
-    } else {
-        lmdb_trouble_settle(run->store, op, code);
+        return;
     }
+    if (op->kind == STORE_WRITE && lmdb_trouble_of(run->store, code) == LMDB_TROUBLE_SPACE) {
+        lmdb_refusal_note(run, code);
+    }
+    lmdb_trouble_settle(run->store, op, code);
 }
 
 void lmdb_commit_finish(struct lmdb_run *run)

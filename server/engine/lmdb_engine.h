@@ -9,6 +9,7 @@
 #include "engine/lmdb_changes.h"
 #include "engine/lmdb_flusher.h"
 #include "engine/lmdb_record.h"
+#include "engine/lmdb_refusal.h"
 #include "engine/lmdb_space.h"
 #include "engine/lmdb_store.h"
 
@@ -87,7 +88,8 @@ struct lmdb_store {
     char *directory;
     char *data_path;
     enum store_durability durability;
-    struct lmdb_space space;     /* of the thread that has the EXCLUSIVE run */
+    struct lmdb_space space; /* of the thread that has the EXCLUSIVE run */
+    struct lmdb_refusal refusal;
     struct lmdb_flusher flusher; /* relaxed mode only */
     struct lmdb_run exclusive;
     struct {

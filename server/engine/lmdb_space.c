@@ -17,9 +17,6 @@
 #define MIN_STEP_BYTES (UINT64_C(1) << 20)
 #define MAX_STEP_BYTES (UINT64_C(32) << 20)
 
-/* What a run copies and adds beside the values it puts. */
-#define SLACK_BYTES (UINT64_C(256) << 10)
-
 static uint64_t clamp(uint64_t number, uint64_t min, uint64_t max)
 {
     return number < min ? min : number > max ? max : number;
@@ -40,7 +37,7 @@ uint64_t lmdb_space_map_bytes(uint64_t limit_bytes, uint64_t used_bytes)
     return (bytes + granule - 1) / granule * granule;
 }
 
-static int data_fd(const struct lmdb_store *self)
+int lmdb_space_fd(const struct lmdb_store *self)
 {
     int fd = -1;
     (void)mdb_env_get_fd(self->env, &fd); /* fails on NULL arguments only */
@@ -54,7 +51,7 @@ enum stated_code lmdb_space_init(struct lmdb_store *self, uint64_t limit_bytes,
     MDB_stat stat;
     struct stat file;
     (void)mdb_env_stat(self->env, &stat);
-    if (fstat(data_fd(self), &file) != 0) {
+    if (fstat(lmdb_space_fd(self), &file) != 0) {
         return stated_status_set(status, STATED_UNAVAILABLE, "%s: %s", self->data_path,
                                  strerror(errno));
     }
@@ -69,7 +66,7 @@ static bool grow_file(struct lmdb_store *self, uint64_t to)
 {
     struct lmdb_space *space = &self->space;
     uint64_t from = space->ready_bytes;
-    int fd = data_fd(self);
+    int fd = lmdb_space_fd(self);
     bool grown = fallocate(fd, 0, (off_t)from, (off_t)(to - from)) == 0;
     if (!grown && (errno == EOPNOTSUPP || errno == ENOSYS)) {
         /* No promise of space then, but still never a file shorter than its header says. */
@@ -88,7 +85,7 @@ bool lmdb_space_explains(const struct lmdb_store *self)
     if (self->space.is_tight || !self->space.is_blind) {
         return self->space.is_tight;
     }
-    return fstatvfs(data_fd(self), &disk) == 0 &&
+    return fstatvfs(lmdb_space_fd(self), &disk) == 0 &&
            (uint64_t)disk.f_bavail * disk.f_frsize < MIN_STEP_BYTES;
 }
 
@@ -99,7 +96,7 @@ void lmdb_space_prepare(struct lmdb_run *run)
     MDB_envinfo info;
     (void)mdb_env_info(self->env, &info);
     uint64_t used = ((uint64_t)info.me_last_pgno + 1) * space->page_bytes;
-    uint64_t needed = used + SLACK_BYTES + 2 * (uint64_t)run->put_bytes;
+    uint64_t needed = used + LMDB_SPACE_SLACK_BYTES + 2 * (uint64_t)run->put_bytes;
     needed = needed < info.me_mapsize ? needed : info.me_mapsize;
     if (needed <= space->ready_bytes) {
         space->is_tight = false;
@@ -129,18 +126,20 @@ int lmdb_space_count(struct lmdb_run *run, uint64_t *pages)
 
 /* The pages that a growing state may have: on a full disk, what the file has already, but for the
    slack, which deletes need. */
-static uint64_t room_pages(const struct lmdb_space *space)
+static uint64_t room_pages(const struct lmdb_space *space, bool is_tight)
 {
-    uint64_t ready = space->ready_bytes > SLACK_BYTES ? space->ready_bytes - SLACK_BYTES : 0;
+    uint64_t bytes = space->ready_bytes;
+    uint64_t ready = bytes > LMDB_SPACE_SLACK_BYTES ? bytes - LMDB_SPACE_SLACK_BYTES : 0;
     uint64_t ready_pages = ready / space->page_bytes;
-    return space->is_tight && ready_pages < space->full_pages ? ready_pages : space->full_pages;
+    return is_tight && ready_pages < space->full_pages ? ready_pages : space->full_pages;
 }
 
 int lmdb_space_check(struct lmdb_run *run, uint64_t *pages)
 {
     const struct lmdb_space *space = &run->store->space;
     int rc = lmdb_space_count(run, pages);
-    if (rc != 0 || !run->grows || *pages <= run->pages_before || *pages <= room_pages(space)) {
+    if (rc != 0 || !run->grows || *pages <= run->pages_before ||
+        *pages <= room_pages(space, space->is_tight)) {
         return rc;
     }
     return *pages > space->full_pages ? MDB_MAP_FULL : ENOSPC;
@@ -148,9 +147,14 @@ int lmdb_space_check(struct lmdb_run *run, uint64_t *pages)
 
 bool lmdb_space_has_room(const struct lmdb_run *run)
 {
-    const struct lmdb_space *space = &run->store->space;
-    uint64_t needed = (SLACK_BYTES + run->put_bytes) / space->page_bytes;
-    return space->live_pages + needed <= room_pages(space);
+    return lmdb_space_fits(run->store, run->put_bytes, run->store->space.is_tight);
+}
+
+bool lmdb_space_fits(const struct lmdb_store *self, uint64_t bytes, bool is_tight)
+{
+    const struct lmdb_space *space = &self->space;
+    uint64_t needed = (LMDB_SPACE_SLACK_BYTES + bytes) / space->page_bytes;
+    return space->live_pages + needed <= room_pages(space, is_tight);
 }
 
 uint64_t lmdb_space_live_bytes(const struct lmdb_space *self)

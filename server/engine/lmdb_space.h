@@ -19,6 +19,9 @@
 /* Below this, nothing useful fits. */
 #define LMDB_SPACE_MIN_LIMIT_BYTES (UINT64_C(1) << 20)
 
+/* What a run copies and adds beside the values it puts. */
+#define LMDB_SPACE_SLACK_BYTES (UINT64_C(256) << 10)
+
 struct lmdb_run;
 struct lmdb_store;
 
@@ -26,11 +29,11 @@ struct lmdb_store;
 struct lmdb_space {
     uint64_t limit_bytes; /* as configured */
     uint64_t full_pages;  /* writes that add are refused above this many pages in use */
-    uint64_t ready_bytes; /* of the file: the disk has room for them */
     size_t page_bytes;
-    atomic_bool is_tight;            /* the disk had no room when the file had to grow */
-    atomic_bool is_blind;            /* the file system cannot take room ahead */
-    atomic_uint_fast64_t live_pages; /* in use by the newest committed state */
+    atomic_uint_fast64_t ready_bytes; /* of the file: the disk has room for them */
+    atomic_bool is_tight;             /* the disk had no room when the file had to grow */
+    atomic_bool is_blind;             /* the file system cannot take room ahead */
+    atomic_uint_fast64_t live_pages;  /* in use by the newest committed state */
 };
 
 /* The size of LMDB's map: the limit, or what a file that grew under a larger limit needs, with a
@@ -55,6 +58,14 @@ int lmdb_space_check(struct lmdb_run *run, uint64_t *pages) STATED_MUST_USE;
 /* True when what the run has put would fit beside the newest committed state, were all other pages
    free. */
 bool lmdb_space_has_room(const struct lmdb_run *run);
+
+/* True when so many bytes more would fit beside the newest committed state, were all other pages
+   free: within the limit, or, when the disk is tight, within what the file has already. Any thread.
+ */
+bool lmdb_space_fits(const struct lmdb_store *self, uint64_t bytes, bool is_tight);
+
+/* The data file's descriptor, LMDB's own. Any thread. */
+int lmdb_space_fd(const struct lmdb_store *self);
 
 /* True when a failed write is explained by a full disk: LMDB says EIO for a short write as well,
    which is how a disk becomes full. Any thread. */

@@ -44,11 +44,17 @@ static void read_status(struct store *store, struct store_status *status)
         .keys = self->newest.keys,
         .file_bytes = is_known ? (uint64_t)file.st_blocks * 512 : 0,
         .size_limit_bytes = self->space.limit_bytes,
+        .live_bytes = lmdb_space_live_bytes(&self->space),
+        .retention_revisions = self->limits.max_changes,
+        .retention_bytes = self->limits.max_change_bytes,
+        .remembered_clients = self->limits.max_clients,
+        .remembered_writes = self->limits.max_client_answers,
         .oldest_revision = self->newest.oldest_revision,
         .format_version = LMDB_FORMAT_VERSION,
         .failed = failed,
         .failure = failed ? self->failure.text : "",
     };
+    lmdb_refusal_read(self, status->refusal, sizeof(status->refusal));
 }
 
 static void free_store(struct lmdb_store *self)
@@ -150,8 +156,8 @@ static void set_limits(struct lmdb_limits *limits, const struct lmdb_store_optio
     *limits = (struct lmdb_limits){
         .max_entries = options->max_entries,
         .max_changes = or_default(options->max_changes, 100000),
-        .max_change_bytes =
-            at_most(or_default(options->max_change_bytes, UINT64_C(256) << 20), bytes / 4),
+        .max_change_bytes = at_most(or_default(options->max_change_bytes, UINT64_C(256) << 20),
+                                    bytes / LMDB_STORE_LOG_SHARE),
         .max_clients = or_default(options->max_clients, 10000),
         .max_client_answers = or_default(options->max_client_answers, 1024),
         .max_answer_bytes =

@@ -13,6 +13,9 @@ enum store_durability {
     STORE_EPHEMERAL, /* no disk promised: the state is gone after a stop */
 };
 
+/* The change log may have this share of the size limit, one part in: */
+enum { LMDB_STORE_LOG_SHARE = 4 };
+
 struct lmdb_store_options {
     const char *directory; /* made when absent, mode 0700 */
     enum store_durability durability;

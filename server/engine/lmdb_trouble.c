@@ -36,15 +36,10 @@ enum lmdb_trouble lmdb_trouble_of(const struct lmdb_store *self, int code)
 
 static void settle_full(struct lmdb_store *self, struct store_op *op, int code)
 {
-    bool is_limit = code == MDB_MAP_FULL || code == MDB_TXN_FULL;
+    char text[STATED_MESSAGE_BYTES];
+    lmdb_refusal_explain(self, code, text, sizeof(text));
     op->code = STATED_RESOURCE_EXHAUSTED;
-    op->message =
-        arena_format(op->arena,
-                     is_limit ? "the state is full: %" PRIu64 " of at most %" PRIu64
-                                " bytes are in use; delete keys or raise the size limit"
-                              : "the disk is full: the state has %" PRIu64 " of at most %" PRIu64
-                                " bytes and cannot grow; free disk space or delete keys",
-                     lmdb_space_live_bytes(&self->space), self->space.limit_bytes);
+    op->message = arena_format(op->arena, "%s", text);
 }
 
 void lmdb_trouble_settle(struct lmdb_store *self, struct store_op *op, int code)

@@ -23,6 +23,17 @@ char *admin_copy_text(struct stated_call *call, const char *text)
     return copy == NULL ? NULL : memcpy(copy, text, size);
 }
 
+/* Whether the store refuses writes, and why. */
+static bool read_refusal(struct store *store, char *reason, size_t size)
+{
+    struct store_status status = {.refusal = ""};
+    if (store != NULL) {
+        store->ops->read_status(store, &status);
+    }
+    snprintf(reason, size, "%s", status.refusal);
+    return reason[0] != '\0';
+}
+
 static enum stated_code health(struct stated_call *call, const Stated__V1__HealthRequest *request,
                                Stated__V1__HealthResponse *response)
 {
@@ -45,6 +56,8 @@ static enum stated_code health(struct stated_call *call, const Stated__V1__Healt
     } else if (view.draining) {
         response->state = STATED__V1__HEALTH_RESPONSE__STATE__STATE_DRAINING;
         snprintf(reason, sizeof(reason), "the server is stopping");
+    } else if (read_refusal(view.store, reason, sizeof(reason))) {
+        response->state = STATED__V1__HEALTH_RESPONSE__STATE__STATE_READ_ONLY;
     }
     response->reason = admin_copy_text(call, reason);
     return response->reason == NULL ? admin_no_memory(call) : STATED_OK;
@@ -81,6 +94,12 @@ static bool fill_store(struct stated_call *call, struct store *store,
     out->file_bytes = status.file_bytes;
     out->size_limit_bytes = status.size_limit_bytes;
     out->format_version = status.format_version;
+    out->live_bytes = status.live_bytes;
+    out->oldest_revision = status.oldest_revision;
+    out->retention_revisions = status.retention_revisions;
+    out->retention_bytes = status.retention_bytes;
+    out->remembered_clients = status.remembered_clients;
+    out->remembered_writes = status.remembered_writes;
     response->data_directory = admin_copy_text(call, status.directory);
     response->store = out;
     return out->engine != NULL && out->durability != NULL && response->data_directory != NULL;

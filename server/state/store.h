@@ -71,11 +71,18 @@ struct store_status {
     uint64_t keys;
     uint64_t file_bytes;
     uint64_t size_limit_bytes;
-    uint64_t oldest_revision; /* that the change log still has; the next one when it has none */
+    uint64_t live_bytes;          /* of the file: in use; the rest is free for what comes */
+    uint64_t retention_revisions; /* that the change log keeps at most */
+    uint64_t retention_bytes;
+    uint64_t remembered_clients; /* at most: whose numbered writes are known */
+    uint64_t remembered_writes;  /* at most, of each */
+    uint64_t oldest_revision;    /* that the change log still has; the next one when it has none */
     uint32_t format_version;
     bool failed; /* storage failed for good: every operation is UNAVAILABLE, stop the server */
     const char
         *failure; /* with failed: what happened, for people; else "". Lives as long as the store */
+    char refusal[STATED_MESSAGE_BYTES]; /* why writes that add are refused; "" while there is room
+                                         */
 };
 
 /* A look into the change log. */

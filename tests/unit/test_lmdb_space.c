@@ -51,6 +51,17 @@ static struct store_op *delete_op(Stated__V1__Selector *selector)
                     write_mutation(arena, write_new(arena), mutation_delete(arena, selector)));
 }
 
+/* What Health would say: the start of the reason, "" = writes are taken. */
+static void assert_refuses(const char *start)
+{
+    struct store_status status;
+    fixture.store->ops->read_status(fixture.store, &status);
+    if (strncmp(status.refusal, start, strlen(start)) != 0 ||
+        (start[0] == '\0' && status.refusal[0] != '\0')) {
+        fail_msg("refuses because \"%s\", not \"%s\"", status.refusal, start);
+    }
+}
+
 static void run(struct store_op *op)
 {
     fixture_run(&fixture, STORE_EXCLUSIVE, &op, 1);
@@ -80,8 +91,10 @@ static uint64_t keys(void)
 static void test_a_full_state_refuses_what_adds_and_goes_on_with_the_rest(void **state)
 {
     (void)state;
+    assert_refuses("");
     size_t n = fill(VALUE_BYTES);
     assert_in_range(n, LIMIT_BYTES / VALUE_BYTES / 2, LIMIT_BYTES / VALUE_BYTES);
+    assert_refuses("the state is full: ");
     /* Reads, writes that add nothing, guards and deletes go on. */
     assert_int_equal(fixture_get(&fixture, numbered(n - 1))->value.len, VALUE_BYTES);
     struct store_op *same = put_op(numbered(0), VALUE_BYTES);
@@ -96,6 +109,7 @@ static void test_a_full_state_refuses_what_adds_and_goes_on_with_the_rest(void *
         assert_outcome(op, STATED_OK, "");
     }
     assert_int_equal(keys(), 0);
+    assert_refuses("");
     /* And the room is there again, time after time. */
     for (int round = 0; round < 3; round++) {
         assert_in_range(fill(VALUE_BYTES), n - 5, n + 5);
@@ -155,6 +169,7 @@ static void test_a_write_larger_than_the_map_is_refused_alone(void **state)
     struct store_op *op = put_op("huge", 2 * (size_t)LIMIT_BYTES);
     run(op);
     assert_outcome(op, STATED_RESOURCE_EXHAUSTED, "the state is full");
+    assert_refuses(""); /* others have room */
     fixture_put(&fixture, "k", "v");
     assert_int_equal(keys(), 1);
 }
@@ -171,6 +186,7 @@ static void check_full_disk(unsigned long disk_bytes, int error)
         run(op);
     } while (op->code == STATED_OK);
     assert_outcome(op, STATED_RESOURCE_EXHAUSTED, "the disk is full: ");
+    assert_refuses("the disk is full: "); /* the real disk is not: it may be a quota */
     assert_in_range(n, 1, disk_bytes / 100000);
     assert_int_equal(keys(), n);
     /* Reads and deletes go on, and what they free can be used. */
@@ -183,6 +199,7 @@ static void check_full_disk(unsigned long disk_bytes, int error)
     io_faults_clear();
     run(op);
     assert_outcome(op, STATED_OK, "");
+    assert_refuses("");
     run(all);
     struct store_status status;
     fixture.store->ops->read_status(fixture.store, &status);

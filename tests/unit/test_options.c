@@ -104,6 +104,11 @@ static void test_defaults_are_usable(void **state)
     assert_int_equal(options.store.durability, STORE_SYNC);
     assert_int_equal(options.store.directory[0], '/');
     assert_true(options.server.inline_light_reads);
+    assert_int_equal(options.store.size_limit_bytes, UINT64_C(16) << 30);
+    assert_int_equal(options.store.max_changes, 100000);
+    assert_int_equal(options.store.max_change_bytes, 256 << 20);
+    assert_int_equal(options.store.max_clients, 10000);
+    assert_int_equal(options.store.max_client_answers, 1024);
     options_deinit(&options);
 }
 
@@ -127,6 +132,26 @@ static void test_flag_beats_environment_beats_file_beats_default(void **state)
     assert_int_equal(options.server.workers, 8);
     options_deinit(&options);
     unlink(path);
+}
+
+static void test_what_is_stored_has_bounds(void **state)
+{
+    (void)state;
+    char path[32];
+    struct options options;
+    write_config("retention-revisions = 7\nretention-bytes = 1m\n", path);
+    assert_true(READ(&options, "--size-limit=4m", "--remember-clients=3", "--remember-writes=2", ));
+    assert_int_equal(options.store.size_limit_bytes, 4 << 20);
+    assert_int_equal(options.store.max_changes, 7);
+    assert_int_equal(options.store.max_change_bytes, 1 << 20);
+    assert_int_equal(options.store.max_clients, 3);
+    assert_int_equal(options.store.max_client_answers, 2);
+    options_deinit(&options);
+    unlink(path);
+    unsetenv("STATED_CONFIG");
+    /* The default gives way to a small size limit. */
+    assert_true(READ(&options, "--size-limit=1m", ));
+    options_deinit(&options);
 }
 
 static void test_endpoints_come_whole_from_one_source(void **state)
@@ -196,6 +221,11 @@ static void test_a_wrong_value_is_named_with_its_source(void **state)
     COMPLAINS("--log-format is \"xml\"", "--log-format=xml", );
     COMPLAINS("--inline-reads is \"maybe\"", "--inline-reads=maybe", );
     COMPLAINS("--data-dir is empty", "--data-dir=", );
+    COMPLAINS("--retention-revisions is \"0\"; it has to be a number from 1 to",
+              "--retention-revisions=0", );
+    COMPLAINS("--retention-bytes is \"2m\"; it has to be at most a quarter of the size limit, "
+              "1048576 bytes",
+              "--size-limit=4m", "--retention-bytes=2m", );
     COMPLAINS("cannot read the config file /nowhere/at/all: No such file",
               "--config=/nowhere/at/all", );
     setenv("STATED_DURABILITY", "x", 1);
@@ -221,6 +251,7 @@ int main(void)
         CASE(test_what_is_no_number_is_refused),
         CASE(test_defaults_are_usable),
         CASE(test_flag_beats_environment_beats_file_beats_default),
+        CASE(test_what_is_stored_has_bounds),
         CASE(test_endpoints_come_whole_from_one_source),
         CASE(test_the_last_of_a_flag_given_twice_counts),
         CASE(test_a_wrong_value_is_named_with_its_source),

@@ -50,14 +50,25 @@ static void add_store(struct table *table, const Stated__V1__StoreStatus *store)
 {
     char size[UNITS_BYTES];
     char limit[UNITS_BYTES];
+    char used[UNITS_BYTES];
+    char oldest[UNITS_BYTES];
     table_format(table, "store");
     table_format(table, "%s, %s, format %" PRIu32, store->engine, store->durability,
                  store->format_version);
     add_count(table, "revision", store->revision);
     add_count(table, "keys", store->keys);
     table_format(table, "size on disk");
-    table_format(table, "%s of %s", units_bytes(size, store->file_bytes),
-                 units_bytes(limit, store->size_limit_bytes));
+    table_format(table, "%s of %s, %s in use", units_bytes(size, store->file_bytes),
+                 units_bytes(limit, store->size_limit_bytes), units_bytes(used, store->live_bytes));
+    table_format(table, "change log");
+    table_format(table, "from revision %s on; at most %s revisions, %s",
+                 units_count(oldest, store->oldest_revision),
+                 units_count(size, store->retention_revisions),
+                 units_bytes(limit, store->retention_bytes));
+    table_format(table, "remembers");
+    table_format(table, "the writes of %s clients, %s of each",
+                 units_count(size, store->remembered_clients),
+                 units_count(limit, store->remembered_writes));
 }
 
 static void add_queue(struct table *table, const Stated__V1__QueueStatus *queue)
