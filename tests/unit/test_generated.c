@@ -121,6 +121,22 @@ static void test_method_tables(void **state)
     assert_string_equal(bare_type.methods[0].name, "Bare/Ping");
 }
 
+static void test_lists_of_calls(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        const struct stated_client_method *method = farm_v1_barn_calls[i];
+        assert_string_equal(method->name, barn_methods[i].name);
+        assert_int_equal(method->access, barn_methods[i].access);
+        assert_ptr_equal(method->request, barn_methods[i].request);
+        assert_ptr_equal(method->response, barn_methods[i].response);
+    }
+    assert_null(farm_v1_barn_calls[4]);
+    assert_string_equal(farm_v1_httpdoor_2_calls[0]->name, "farm.v1.HTTPDoor_2/Count");
+    assert_null(farm_v1_httpdoor_2_calls[1]);
+    assert_string_equal(bare_calls[0]->name, "Bare/Ping");
+}
+
 static void test_no_handler_is_unimplemented(void **state)
 {
     (void)state;
@@ -295,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_method_tables, setup),
+        cmocka_unit_test_setup(test_lists_of_calls, setup),
         cmocka_unit_test_setup(test_no_handler_is_unimplemented, setup),
         cmocka_unit_test_setup(test_no_check_admits, setup),
         cmocka_unit_test_setup(test_handlers_get_their_types, setup),

@@ -234,6 +234,11 @@ class Errors(TemporaryFolder):
                           ": a.b.S and a.b.S/Type would both be `a_b_s_type` in C; rename one of "
                           "them")
 
+    def test_a_method_that_is_the_services_list_of_calls(self):
+        self.assert_error(f"service S {{ rpc Calls(M) returns (M) {READ} }}",
+                          ": a.b.S and a.b.S/Calls would both be `a_b_s_calls` in C; rename one of "
+                          "them")
+
     def test_a_handler_that_is_anothers_check(self):
         self.assert_error(
             f"service S {{ rpc X(M) returns (M) {READ} rpc AdmitX(M) returns (M) {READ} }}",

@@ -45,10 +45,10 @@ static void claim_all(struct claims *self, const char *owner, const char *stem,
 
 static void claim_service(struct claims *self, const struct model_service *service)
 {
-    static const char *const service_endings[] = {"_handlers", "_methods", "_type"};
+    static const char *const service_endings[] = {"_handlers", "_methods", "_type", "_calls"};
     static const char *const method_endings[] = {"",         "_async",  "_done", "_method",
                                                  "_deliver", "_invoke", "_admit"};
-    claim_all(self, service->full_name, service->prefix, service_endings, 3);
+    claim_all(self, service->full_name, service->prefix, service_endings, 4);
     for (size_t i = 0; i < service->n_methods; i++) {
         claim_all(self, service->methods[i].full_name, service->methods[i].function, method_endings,
                   7);

@@ -76,6 +76,13 @@ void emit_client_header(struct text *out, const struct model_file *model)
         for (size_t j = 0; j < service->n_methods; j++) {
             declare_method(out, &service->methods[j]);
         }
+        emit_comment(out, "", "",
+                     pool_printf(out->pool,
+                                 "All methods of %s, for programs that call by name with\n"
+                                 "stated_client_call; NULL ends them. Static.",
+                                 service->full_name));
+        text_add(out, "extern const struct stated_client_method *const %s_calls[];\n\n",
+                 service->prefix);
     }
     emit_header_end(out, model, "client");
 }
@@ -137,6 +144,15 @@ static void define_method(struct text *out, const struct model_method *method)
     define_async(out, method);
 }
 
+static void define_calls(struct text *out, const struct model_service *service)
+{
+    text_add(out, "\nconst struct stated_client_method *const %s_calls[] = {\n", service->prefix);
+    for (size_t i = 0; i < service->n_methods; i++) {
+        text_add(out, "    &%s_method,\n", service->methods[i].function);
+    }
+    text_add(out, "    NULL,\n};\n");
+}
+
 void emit_client_source(struct text *out, const struct model_file *model)
 {
     emit_source_start(out, model, "client");
@@ -144,5 +160,6 @@ void emit_client_source(struct text *out, const struct model_file *model)
         for (size_t j = 0; j < model->services[i].n_methods; j++) {
             define_method(out, &model->services[i].methods[j]);
         }
+        define_calls(out, &model->services[i]);
     }
 }

@@ -19,6 +19,7 @@ extern const struct command cmd_ping;
 extern const struct command cmd_version;
 extern const struct command cmd_queue;
 extern const struct command cmd_poison;
+extern const struct command cmd_rpc;
 extern const struct command cmd_verify_order;
 
 #endif

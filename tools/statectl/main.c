@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 static const struct command *const commands[] = {
-    &cmd_get,   &cmd_put,    &cmd_create,       &cmd_cas,     &cmd_del,    &cmd_add,
-    &cmd_ls,    &cmd_export, &cmd_import,       &cmd_status,  &cmd_health, &cmd_ping,
-    &cmd_queue, &cmd_poison, &cmd_verify_order, &cmd_version,
+    &cmd_get,   &cmd_put,    &cmd_create, &cmd_cas,          &cmd_del,     &cmd_add,
+    &cmd_ls,    &cmd_export, &cmd_import, &cmd_status,       &cmd_health,  &cmd_ping,
+    &cmd_queue, &cmd_poison, &cmd_rpc,    &cmd_verify_order, &cmd_version,
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -12,7 +13,7 @@
 enum { ENUM_NAME_BYTES = 64 };
 
 /* "STATE_READ_ONLY" of the type State as "read_only". */
-static json_t *enum_json(const ProtobufCEnumDescriptor *type, int value)
+json_t *message_json_enum(const ProtobufCEnumDescriptor *type, int value)
 {
     const ProtobufCEnumValue *named = protobuf_c_enum_descriptor_get_value(type, value);
     char name[ENUM_NAME_BYTES];
@@ -42,7 +43,7 @@ static json_t *element_json(const ProtobufCFieldDescriptor *field, const void *a
     case PROTOBUF_C_TYPE_BOOL:
         return json_boolean(*(const protobuf_c_boolean *)at);
     case PROTOBUF_C_TYPE_ENUM:
-        return enum_json(field->descriptor, *(const int *)at);
+        return message_json_enum(field->descriptor, *(const int *)at);
     case PROTOBUF_C_TYPE_UINT32:
         return json_integer(*(const uint32_t *)at);
     case PROTOBUF_C_TYPE_FIXED64:
@@ -83,6 +84,13 @@ static json_t *repeated_json(const ProtobufCFieldDescriptor *field, const uint8_
     return list;
 }
 
+/* Whether it is in a oneof that holds another one of its fields, or none. */
+static bool is_unchosen(const ProtobufCFieldDescriptor *field, const uint8_t *base)
+{
+    return (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
+           *(const uint32_t *)(const void *)(base + field->quantifier_offset) != field->id;
+}
+
 json_t *message_json(const ProtobufCMessage *message)
 {
     const ProtobufCMessageDescriptor *type = message->descriptor;
@@ -91,6 +99,9 @@ json_t *message_json(const ProtobufCMessage *message)
     for (unsigned i = 0; i < type->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &type->fields[i];
         const void *at = base + field->offset;
+        if (is_unchosen(field, base)) {
+            continue;
+        }
         if (field->label == PROTOBUF_C_LABEL_REPEATED) {
             json_set(object, field->name, repeated_json(field, base));
         } else if (field->type == PROTOBUF_C_TYPE_BYTES) {

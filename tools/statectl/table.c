@@ -43,9 +43,13 @@ void table_format(struct table *self, const char *format, ...)
 
 static void print_row(const struct table *self, const char *const *cells)
 {
-    for (size_t i = 0; i < self->columns; i++) {
+    size_t columns = self->columns;
+    while (columns > 1 && cells[columns - 1][0] == '\0') {
+        columns--; /* no blanks at the end of a line */
+    }
+    for (size_t i = 0; i < columns; i++) {
         size_t space = self->widths[i] - text_columns(cells[i]);
-        bool is_last = i + 1 == self->columns;
+        bool is_last = i + 1 == columns;
         if (self->right[i]) {
             printf("%*s%s", (int)space, "", cells[i]);
         } else {
