@@ -1,5 +1,7 @@
 #include "engine/errno_status.h"
 
+#include "engine/lmdb_task.h"
+
 #include <errno.h>
 #include <lmdb.h>
 
@@ -33,5 +35,8 @@ static enum stated_code code_of(int error)
 
 enum stated_code errno_status_set(struct stated_status *status, int error, const char *path)
 {
+    if (error == LMDB_TASK_STOPPED) {
+        return stated_status_set(status, STATED_CANCELLED, "%s: stopped half way", path);
+    }
     return stated_status_set(status, code_of(error), "%s: %s", path, mdb_strerror(error));
 }

@@ -37,6 +37,22 @@ bool lmdb_check_stop(struct lmdb_check *self, int code)
     return false;
 }
 
+bool lmdb_check_step(struct lmdb_check *self)
+{
+    return lmdb_task_step(self->task, 1) || lmdb_check_stop(self, LMDB_TASK_STOPPED);
+}
+
+static uint64_t count_steps(const struct lmdb_check *self)
+{
+    const MDB_dbi tables[] = {self->tables->state, self->tables->changes, self->tables->calls};
+    uint64_t steps = 0;
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        MDB_stat stat;
+        steps += mdb_stat(self->txn, tables[i], &stat) == 0 ? stat.ms_entries : 0;
+    }
+    return steps;
+}
+
 static int read_totals(struct lmdb_check *self, struct store_contents *contents)
 {
     MDB_stat stat;
@@ -58,10 +74,12 @@ static int read_totals(struct lmdb_check *self, struct store_contents *contents)
 }
 
 enum stated_code lmdb_check_contents(MDB_txn *txn, const struct lmdb_tables *tables,
-                                     const char *path, struct store_contents *contents,
-                                     struct stated_status *status)
+                                     const char *path, struct lmdb_task *task,
+                                     struct store_contents *contents, struct stated_status *status)
 {
-    struct lmdb_check self = {.txn = txn, .tables = tables, .path = path, .status = status};
+    struct lmdb_check self = {
+        .txn = txn, .tables = tables, .path = path, .task = task, .status = status};
+    lmdb_task_phase(task, 1000, count_steps(&self));
     int rc = read_totals(&self, contents);
     if (rc == LMDB_RECORD_DAMAGED) {
         lmdb_check_find(&self, "its header does not go with its contents");
@@ -96,27 +114,31 @@ static enum stated_code read_header_of(MDB_txn *txn, int fd, const char *path,
 }
 
 static enum stated_code check_all(struct lmdb_store *self, MDB_txn *txn, int fd,
-                                  struct store_contents *contents, struct stated_status *status)
+                                  struct lmdb_task *task, struct store_contents *contents,
+                                  struct stated_status *status)
 {
     struct lmdb_header header;
     struct stat file;
     enum stated_code code = read_header_of(txn, fd, self->data_path, &header, status);
     if (code == STATED_OK) {
-        code = lmdb_pages_check(fd, self->data_path, &header, LMDB_PAGES_ALL, status);
+        lmdb_task_phase(task, 500, header.last_page);
+        code = lmdb_pages_check(fd, self->data_path, &header, LMDB_PAGES_ALL, task, status);
     }
     if (code == STATED_OK) {
-        code = lmdb_check_contents(txn, &self->tables, self->data_path, contents, status);
+        code = lmdb_check_contents(txn, &self->tables, self->data_path, task, contents, status);
     }
     contents->file_bytes = fstat(fd, &file) == 0 ? (uint64_t)file.st_size : 0;
     return code;
 }
 
-enum stated_code lmdb_check_store(struct store *store, struct store_contents *contents,
-                                  struct stated_status *status)
+enum stated_code lmdb_check_store(struct store *store, const struct store_task *asker,
+                                  struct store_contents *contents, struct stated_status *status)
 {
     struct lmdb_store *self = (struct lmdb_store *)store;
     int fd = -1;
     MDB_txn *txn;
+    struct lmdb_task task;
+    lmdb_task_init(&task, asker);
     *contents = (struct store_contents){0};
     int rc = mdb_env_get_fd(self->env, &fd);
     if (rc == 0) {
@@ -125,7 +147,7 @@ enum stated_code lmdb_check_store(struct store *store, struct store_contents *co
     if (rc != 0) {
         return errno_status_set(status, rc, self->data_path);
     }
-    enum stated_code code = check_all(self, txn, fd, contents, status);
+    enum stated_code code = check_all(self, txn, fd, &task, contents, status);
     mdb_txn_abort(txn);
     return code;
 }
@@ -152,7 +174,7 @@ static enum stated_code open_for_reading(const char *path, const struct lmdb_hea
     return STATED_OK;
 }
 
-static enum stated_code check_opened(MDB_env *env, const char *path,
+static enum stated_code check_opened(MDB_env *env, const char *path, struct lmdb_task *task,
                                      struct store_contents *contents, struct stated_status *status)
 {
     struct lmdb_tables tables;
@@ -163,7 +185,7 @@ static enum stated_code check_opened(MDB_env *env, const char *path,
     }
     enum stated_code code = lmdb_meta_open_tables(txn, path, &tables, status);
     if (code == STATED_OK) {
-        code = lmdb_check_contents(txn, &tables, path, contents, status);
+        code = lmdb_check_contents(txn, &tables, path, task, contents, status);
     }
     mdb_txn_abort(txn);
     return code;
@@ -171,7 +193,8 @@ static enum stated_code check_opened(MDB_env *env, const char *path,
 
 /* Reads the header and checks the pages. */
 static enum stated_code check_pages(const char *path, struct lmdb_header *header,
-                                    struct store_contents *contents, struct stated_status *status)
+                                    struct lmdb_task *task, struct store_contents *contents,
+                                    struct stated_status *status)
 {
     struct stat file;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -180,26 +203,27 @@ static enum stated_code check_pages(const char *path, struct lmdb_header *header
     }
     enum stated_code code = lmdb_header_read_fd(fd, path, header, status);
     if (code == STATED_OK) {
-        code = lmdb_pages_check(fd, path, header, LMDB_PAGES_ALL, status);
+        lmdb_task_phase(task, 600, header->last_page);
+        code = lmdb_pages_check(fd, path, header, LMDB_PAGES_ALL, task, status);
     }
     contents->file_bytes = fstat(fd, &file) == 0 ? (uint64_t)file.st_size : 0;
     (void)close(fd);
     return code;
 }
 
-enum stated_code lmdb_check_file(const char *path, struct store_contents *contents,
-                                 struct stated_status *status)
+enum stated_code lmdb_check_file(const char *path, struct lmdb_task *task,
+                                 struct store_contents *contents, struct stated_status *status)
 {
     struct lmdb_header header;
     struct store_contents of_file = {0};
     MDB_env *env;
     *contents = (struct store_contents){0};
-    enum stated_code code = check_pages(path, &header, &of_file, status);
+    enum stated_code code = check_pages(path, &header, task, &of_file, status);
     if (code == STATED_OK) {
         code = open_for_reading(path, &header, &env, status);
     }
     if (code == STATED_OK) {
-        code = check_opened(env, path, contents, status);
+        code = check_opened(env, path, task, contents, status);
         mdb_env_close(env);
     }
     contents->file_bytes = of_file.file_bytes;

@@ -123,7 +123,7 @@ static bool check_log(struct comparing *self)
         return lmdb_check_stop(check, rc);
     }
     rc = mdb_cursor_get(cursor, &key, &part, MDB_LAST);
-    while (rc == 0 && check_part(self, &key, &part)) {
+    while (rc == 0 && lmdb_check_step(check) && check_part(self, &key, &part)) {
         rc = mdb_cursor_get(cursor, &key, &part, MDB_PREV);
     }
     mdb_cursor_close(cursor);
@@ -168,7 +168,7 @@ static bool check_state(struct comparing *self)
         return lmdb_check_stop(check, rc);
     }
     rc = mdb_cursor_get(cursor, &key, &data, MDB_FIRST);
-    while (rc == 0 && check_record(self, &key, &data)) {
+    while (rc == 0 && lmdb_check_step(check) && check_record(self, &key, &data)) {
         rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
     }
     mdb_cursor_close(cursor);

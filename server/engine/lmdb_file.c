@@ -190,7 +190,7 @@ static enum stated_code check_file(const char *path, const char *seal_path,
     }
     code = choose_depth(path, seal_path, fd, header, &depth, status);
     if (code == STATED_OK) {
-        code = lmdb_pages_check(fd, path, header, depth, status);
+        code = lmdb_pages_check(fd, path, header, depth, NULL, status);
     }
     (void)close(fd);
     return code;

@@ -42,6 +42,7 @@ struct walk {
     struct stated_status *status;
     enum stated_code code;
     enum lmdb_pages_depth depth;
+    struct lmdb_task *task;
 
     uint8_t *branches; /* a page for each level */
     uint8_t *leaves;   /* LEAF_RUN pages that follow each other: one read for many */
@@ -106,6 +107,10 @@ static bool mark(struct walk *self, uint64_t page, uint64_t count)
             return find(self, i, "it is in use twice");
         }
         self->met[i / 8] |= (uint8_t)(1u << i % 8);
+    }
+    if (!lmdb_task_step(self->task, count)) {
+        self->code = errno_status_set(self->status, LMDB_TASK_STOPPED, self->path);
+        return false;
     }
     return true;
 }
@@ -443,7 +448,8 @@ static void check_last_page(struct walk *self)
 }
 
 enum stated_code lmdb_pages_check(int fd, const char *path, const struct lmdb_header *header,
-                                  enum lmdb_pages_depth depth, struct stated_status *status)
+                                  enum lmdb_pages_depth depth, struct lmdb_task *task,
+                                  struct stated_status *status)
 {
     enum stated_code code = STATED_OK;
     struct stat file;
@@ -464,6 +470,7 @@ enum stated_code lmdb_pages_check(int fd, const char *path, const struct lmdb_he
                               .met = met,
                               .status = status,
                               .depth = depth,
+                              .task = task,
                               .branches = pages,
                               .leaves = pages + header->page_bytes * MAX_DEPTH};
         walk_all(self, header);

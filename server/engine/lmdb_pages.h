@@ -7,6 +7,7 @@
 #define STATED_ENGINE_LMDB_PAGES_H
 
 #include "engine/lmdb_header.h"
+#include "engine/lmdb_task.h"
 
 #include "stated/status.h"
 
@@ -20,12 +21,13 @@ enum lmdb_pages_depth {
 
 /* Checks every page of every tree: that it is what it should be, lies within the file, belongs to
    one tree only and is not free as well, that its entries do not leave it, that keys ascend and
-   that each tree has as many pages and entries as its root says. Values are not looked at. OK;
+   that each tree has as many pages and entries as its root says. Values are not looked at. A
+   step of the task, which may be NULL, is a page. OK;
    DATA_LOSS and the finding with its page; UNAVAILABLE or RESOURCE_EXHAUSTED when it cannot be
-   done. The header must have been read from the same file, and stay true: nobody writes, or a read
-   transaction holds what it leads to. Any thread; blocks on disk. */
+   done; CANCELLED. The header must have been read from the same file, and stay true: nobody writes,
+   or a read transaction holds what it leads to. Any thread; blocks on disk. */
 enum stated_code lmdb_pages_check(int fd, const char *path, const struct lmdb_header *header,
-                                  enum lmdb_pages_depth depth,
+                                  enum lmdb_pages_depth depth, struct lmdb_task *task,
                                   struct stated_status *status) STATED_MUST_USE;
 
 #endif

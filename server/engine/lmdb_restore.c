@@ -37,8 +37,10 @@ enum stated_code lmdb_snapshot_info(const char *path, struct store_contents *con
     return code;
 }
 
-/* Compares the snapshot with its checksum, and copies its data file unless copy_fd is -1. */
-static enum stated_code check_bytes(const char *path, int copy_fd, struct store_contents *contents,
+/* Compares the snapshot with its checksum, and copies its data file unless copy_fd is -1. The phase
+   ends at `to` permille. */
+static enum stated_code check_bytes(const char *path, int copy_fd, struct lmdb_task *task,
+                                    unsigned to, struct store_contents *contents,
                                     struct stated_status *status)
 {
     struct lmdb_trailer trailer = {0};
@@ -50,7 +52,8 @@ static enum stated_code check_bytes(const char *path, int copy_fd, struct store_
     }
     code = lmdb_trailer_read(fd, path, &trailer, status);
     if (code == STATED_OK) {
-        code = lmdb_trailer_hash(fd, path, trailer.image_bytes, copy_fd, &hash, status);
+        lmdb_task_phase(task, to, trailer.image_bytes / LMDB_TRAILER_STEP_BYTES);
+        code = lmdb_trailer_hash(fd, path, trailer.image_bytes, copy_fd, task, &hash, status);
     }
     if (code == STATED_OK && hash != trailer.image_hash) {
         code = stated_status_set(status, STATED_DATA_LOSS,
@@ -61,12 +64,20 @@ static enum stated_code check_bytes(const char *path, int copy_fd, struct store_
     return code;
 }
 
-enum stated_code lmdb_snapshot_verify(const char *path, struct store_contents *contents,
-                                      struct stated_status *status)
+static enum stated_code verify(const char *path, struct lmdb_task *task,
+                               struct store_contents *contents, struct stated_status *status)
 {
     struct store_contents found;
-    enum stated_code code = check_bytes(path, -1, contents, status);
-    return code == STATED_OK ? lmdb_check_file(path, &found, status) : code;
+    enum stated_code code = check_bytes(path, -1, task, 300, contents, status);
+    return code == STATED_OK ? lmdb_check_file(path, task, &found, status) : code;
+}
+
+enum stated_code lmdb_snapshot_verify(const char *path, const struct store_task *asker,
+                                      struct store_contents *contents, struct stated_status *status)
+{
+    struct lmdb_task task;
+    lmdb_task_init(&task, asker);
+    return verify(path, &task, contents, status);
 }
 
 /* What an interrupted restore may have left does not count. */
@@ -96,14 +107,14 @@ static enum stated_code check_empty(const char *directory, struct stated_status 
 }
 
 /* Copies the verified snapshot's data file to `unfinished`, synced. */
-static enum stated_code copy_image(const char *path, const char *unfinished,
+static enum stated_code copy_image(const char *path, const char *unfinished, struct lmdb_task *task,
                                    struct store_contents *contents, struct stated_status *status)
 {
     int fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, PRIVATE_FILE);
     if (fd < 0) {
         return errno_status_set(status, errno, unfinished);
     }
-    enum stated_code code = check_bytes(path, fd, contents, status);
+    enum stated_code code = check_bytes(path, fd, task, 1000, contents, status);
     if (code == STATED_OK && fsync(fd) != 0) {
         code = errno_status_set(status, errno, unfinished);
     }
@@ -111,14 +122,14 @@ static enum stated_code copy_image(const char *path, const char *unfinished,
     return code;
 }
 
-static enum stated_code install(const char *path, const char *directory,
+static enum stated_code install(const char *path, const char *directory, struct lmdb_task *task,
                                 struct store_contents *contents, struct stated_status *status)
 {
     char *unfinished = lmdb_directory_join(directory, LMDB_FILE_UNFINISHED);
     char *final = lmdb_directory_join(directory, LMDB_FILE_DURABLE);
     enum stated_code code = unfinished == NULL || final == NULL
                                 ? errno_status_set(status, ENOMEM, directory)
-                                : copy_image(path, unfinished, contents, status);
+                                : copy_image(path, unfinished, task, contents, status);
     if (code == STATED_OK && rename(unfinished, final) != 0) {
         code = errno_status_set(status, errno, final);
     }
@@ -133,11 +144,15 @@ static enum stated_code install(const char *path, const char *directory,
 }
 
 enum stated_code lmdb_snapshot_restore(const char *path, const char *directory,
+                                       const struct store_task *asker,
                                        struct store_contents *contents,
                                        struct stated_status *status)
 {
     int lock;
-    enum stated_code code = lmdb_snapshot_verify(path, contents, status);
+    struct lmdb_task task;
+    lmdb_task_init(&task, asker);
+    lmdb_task_enter(&task, 700);
+    enum stated_code code = verify(path, &task, contents, status);
     if (code == STATED_OK) {
         code = lmdb_directory_make(directory, status);
     }
@@ -149,16 +164,19 @@ enum stated_code lmdb_snapshot_restore(const char *path, const char *directory,
     }
     code = check_empty(directory, status);
     if (code == STATED_OK) {
-        code = install(path, directory, contents, status);
+        lmdb_task_enter(&task, 1000);
+        code = install(path, directory, &task, contents, status);
     }
     lmdb_directory_unlock(lock);
     return code;
 }
 
-enum stated_code lmdb_directory_check(const char *directory, struct store_contents *contents,
-                                      struct stated_status *status)
+enum stated_code lmdb_directory_check(const char *directory, const struct store_task *asker,
+                                      struct store_contents *contents, struct stated_status *status)
 {
     int lock;
+    struct lmdb_task task;
+    lmdb_task_init(&task, asker);
     *contents = (struct store_contents){0};
     enum stated_code code = lmdb_directory_lock(directory, &lock, status);
     if (code != STATED_OK) {
@@ -166,7 +184,7 @@ enum stated_code lmdb_directory_check(const char *directory, struct store_conten
     }
     char *path = lmdb_directory_join(directory, LMDB_FILE_DURABLE);
     code = path == NULL ? errno_status_set(status, ENOMEM, directory)
-                        : lmdb_check_file(path, contents, status);
+                        : lmdb_check_file(path, &task, contents, status);
     free(path);
     lmdb_directory_unlock(lock);
     return code;

@@ -25,6 +25,7 @@ struct target {
     MDB_txn *txn; /* NULL between batches */
     struct lmdb_tables tables;
     size_t batch_bytes;
+    struct lmdb_task *task;
 };
 
 static enum stated_code fail(const char *path, int code, struct stated_status *status)
@@ -56,6 +57,9 @@ static int append(struct target *self, MDB_dbi table, MDB_val *key, MDB_val *val
         }
     }
     self->batch_bytes += key->mv_size + value->mv_size;
+    if (!lmdb_task_step(self->task, 1)) {
+        return LMDB_TASK_STOPPED;
+    }
     return mdb_put(self->txn, table, key, value, MDB_APPEND);
 }
 
@@ -102,10 +106,31 @@ static int copy_table(MDB_txn *from, MDB_dbi source, struct target *to, MDB_dbi 
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+static int count_entries(MDB_txn *txn, const struct lmdb_tables *tables, uint64_t *entries)
+{
+    const MDB_dbi counted[] = {tables->state, tables->changes, tables->calls};
+    *entries = 0;
+    for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+        MDB_stat stat;
+        int rc = mdb_stat(txn, counted[i], &stat);
+        if (rc != 0) {
+            return rc;
+        }
+        *entries += stat.ms_entries;
+    }
+    return 0;
+}
+
 static int copy_tables(const struct lmdb_store *store, MDB_txn *from, struct target *to)
 {
     const struct lmdb_tables *tables = &store->tables;
-    int rc = copy_table(from, tables->state, to, to->tables.state, is_record);
+    uint64_t entries;
+    int rc = count_entries(from, tables, &entries);
+    if (rc != 0) {
+        return rc;
+    }
+    lmdb_task_phase(to->task, 800, entries);
+    rc = copy_table(from, tables->state, to, to->tables.state, is_record);
     if (rc == 0) {
         rc = copy_table(from, tables->changes, to, to->tables.changes, lmdb_changes_is_intact);
     }
@@ -166,9 +191,10 @@ static enum stated_code copy_all(const struct lmdb_store *store, MDB_txn *from, 
 }
 
 static enum stated_code write_image(struct lmdb_store *store, MDB_txn *from, const char *path,
-                                    struct store_contents *contents, struct stated_status *status)
+                                    struct lmdb_task *task, struct store_contents *contents,
+                                    struct stated_status *status)
 {
-    struct target to = {.path = path};
+    struct target to = {.path = path, .task = task};
     MDB_envinfo info;
     int rc = mdb_env_create(&to.env);
     if (rc != 0) {
@@ -187,7 +213,7 @@ static enum stated_code write_image(struct lmdb_store *store, MDB_txn *from, con
 }
 
 static enum stated_code write_snapshot(struct lmdb_store *store, int fd, const char *path,
-                                       struct store_contents *contents,
+                                       struct lmdb_task *task, struct store_contents *contents,
                                        struct stated_status *status)
 {
     MDB_txn *from = NULL;
@@ -198,22 +224,25 @@ static enum stated_code write_snapshot(struct lmdb_store *store, int fd, const c
         return rc == LMDB_RECORD_DAMAGED ? refuse_damaged(store, status)
                                          : errno_status_set(status, rc, store->data_path);
     }
-    enum stated_code code = write_image(store, from, path, contents, status);
+    enum stated_code code = write_image(store, from, path, task, contents, status);
     mdb_txn_abort(from);
-    return code == STATED_OK ? lmdb_trailer_append(fd, path, contents, status) : code;
+    return code == STATED_OK ? lmdb_trailer_append(fd, path, contents, task, status) : code;
 }
 
 enum stated_code lmdb_snapshot_save(struct store *self, const char *path,
-                                    struct store_contents *contents, struct stated_status *status)
+                                    const struct store_task *asker, struct store_contents *contents,
+                                    struct stated_status *status)
 {
     struct lmdb_store *store = (struct lmdb_store *)self;
     struct stat file;
+    struct lmdb_task task;
+    lmdb_task_init(&task, asker);
     *contents = (struct store_contents){0};
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, PRIVATE_FILE);
     if (fd < 0) {
         return errno_status_set(status, errno, path);
     }
-    enum stated_code code = write_snapshot(store, fd, path, contents, status);
+    enum stated_code code = write_snapshot(store, fd, path, &task, contents, status);
     contents->file_bytes = fstat(fd, &file) == 0 ? (uint64_t)file.st_size : 0;
     (void)close(fd);
     if (code != STATED_OK) {

@@ -61,7 +61,8 @@ static int read_some(int fd, uint8_t *buffer, uint64_t at, uint64_t left, size_t
 }
 
 static enum stated_code hash_with(XXH64_state_t *state, uint8_t *buffer, int fd, const char *path,
-                                  uint64_t bytes, int copy_fd, struct stated_status *status)
+                                  uint64_t bytes, int copy_fd, struct lmdb_task *task,
+                                  struct stated_status *status)
 {
     for (uint64_t at = 0; at < bytes;) {
         size_t n;
@@ -77,12 +78,16 @@ static enum stated_code hash_with(XXH64_state_t *state, uint8_t *buffer, int fd,
         }
         (void)XXH64_update(state, buffer, n);
         at += n;
+        if (!lmdb_task_step(task, n / LMDB_TRAILER_STEP_BYTES)) {
+            return errno_status_set(status, LMDB_TASK_STOPPED, path);
+        }
     }
     return STATED_OK;
 }
 
 enum stated_code lmdb_trailer_hash(int fd, const char *path, uint64_t bytes, int copy_fd,
-                                   uint64_t *hash, struct stated_status *status)
+                                   struct lmdb_task *task, uint64_t *hash,
+                                   struct stated_status *status)
 {
     XXH64_state_t *state = XXH64_createState();
     uint8_t *buffer = malloc(BUFFER_BYTES);
@@ -91,7 +96,7 @@ enum stated_code lmdb_trailer_hash(int fd, const char *path, uint64_t bytes, int
         code = errno_status_set(status, ENOMEM, path);
     } else {
         (void)XXH64_reset(state, 0);
-        code = hash_with(state, buffer, fd, path, bytes, copy_fd, status);
+        code = hash_with(state, buffer, fd, path, bytes, copy_fd, task, status);
         *hash = XXH64_digest(state);
     }
     free(buffer);
@@ -113,7 +118,7 @@ static void encode(uint8_t out[TRAILER_BYTES], const struct lmdb_trailer *traile
 }
 
 enum stated_code lmdb_trailer_append(int fd, const char *path,
-                                     const struct store_contents *contents,
+                                     const struct store_contents *contents, struct lmdb_task *task,
                                      struct stated_status *status)
 {
     struct stat file;
@@ -122,8 +127,9 @@ enum stated_code lmdb_trailer_append(int fd, const char *path,
         return errno_status_set(status, errno, path);
     }
     struct lmdb_trailer trailer = {.image_bytes = (uint64_t)file.st_size, .contents = *contents};
+    lmdb_task_phase(task, 1000, trailer.image_bytes / LMDB_TRAILER_STEP_BYTES);
     enum stated_code code =
-        lmdb_trailer_hash(fd, path, trailer.image_bytes, -1, &trailer.image_hash, status);
+        lmdb_trailer_hash(fd, path, trailer.image_bytes, -1, task, &trailer.image_hash, status);
     if (code != STATED_OK) {
         return code;
     }

@@ -2,9 +2,12 @@
 #ifndef STATED_ENGINE_LMDB_TRAILER_H
 #define STATED_ENGINE_LMDB_TRAILER_H
 
-#include "state/store.h"
+#include "engine/lmdb_task.h"
 
 #include <stdint.h>
+
+/* A step of a task is so many bytes. */
+enum { LMDB_TRAILER_STEP_BYTES = 4096 };
 
 struct lmdb_trailer {
     uint64_t image_bytes; /* of the data file before it */
@@ -13,13 +16,14 @@ struct lmdb_trailer {
 };
 
 /* Hashes the first `bytes` of the file and, unless copy_fd is -1, writes them there as well.
-   DATA_LOSS when the file is shorter; or errno_status.h's codes. */
+   DATA_LOSS when the file is shorter; CANCELLED; or errno_status.h's codes. */
 enum stated_code lmdb_trailer_hash(int fd, const char *path, uint64_t bytes, int copy_fd,
-                                   uint64_t *hash, struct stated_status *status) STATED_MUST_USE;
+                                   struct lmdb_task *task, uint64_t *hash,
+                                   struct stated_status *status) STATED_MUST_USE;
 
 /* Appends a trailer with these contents to the file and syncs it. errno_status.h's codes. */
 enum stated_code lmdb_trailer_append(int fd, const char *path,
-                                     const struct store_contents *contents,
+                                     const struct store_contents *contents, struct lmdb_task *task,
                                      struct stated_status *status) STATED_MUST_USE;
 
 /* Reads the trailer. DATA_LOSS when the file has none: it is no snapshot, or it was cut. */

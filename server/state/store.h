@@ -106,6 +106,14 @@ struct store_contents {
     uint64_t file_bytes;
 };
 
+/* The one who asked for something that takes long. */
+struct store_task {
+    /* Called now and then, on the operation's thread; permille: how far it is. False: it is to
+       stop, and ends with CANCELLED as if it had failed. */
+    bool (*go_on)(void *argument, unsigned permille);
+    void *argument;
+};
+
 /* Revisions up to `revision` are committed and can be read. */
 typedef void (*store_committed)(void *argument, uint64_t revision);
 
@@ -154,15 +162,17 @@ struct store_ops {
     /* Writes a snapshot of the newest committed state into a new file, mode 0600, and syncs it.
        Goes on beside runs. When it fails, no file is left: INVALID_ARGUMENT (there is one already),
        RESOURCE_EXHAUSTED (no room), PERMISSION_DENIED, UNAVAILABLE (I/O), DATA_LOSS (the state
-       itself is damaged). Blocks long: never on a worker. With STORE_CAN_SNAPSHOT. */
+       itself is damaged), CANCELLED (task, which may be NULL, wanted it so). Blocks long: never on
+       a worker. With STORE_CAN_SNAPSHOT. */
     enum stated_code (*snapshot)(struct store *self, const char *path,
-                                 struct store_contents *contents, struct stated_status *status);
+                                 const struct store_task *task, struct store_contents *contents,
+                                 struct stated_status *status);
 
     /* Looks at everything that the newest committed state consists of, beside runs. DATA_LOSS and
-       the first finding when something is wrong. Blocks long: never on a worker. With
-       STORE_CAN_SNAPSHOT. */
-    enum stated_code (*check)(struct store *self, struct store_contents *contents,
-                              struct stated_status *status);
+       the first finding when something is wrong; CANCELLED as above. Blocks long: never on a
+       worker. With STORE_CAN_SNAPSHOT. */
+    enum stated_code (*check)(struct store *self, const struct store_task *task,
+                              struct store_contents *contents, struct stated_status *status);
 
     /* Flushes what the durability mode still owes, closes files and frees. No run may be open. */
     void (*close)(struct store *self);

@@ -52,7 +52,7 @@ void fixture_close(struct store_fixture *self)
     if (self->options.durability == STORE_EPHEMERAL || self->is_damaged || is_failed) {
         return;
     }
-    if (lmdb_directory_check(self->options.directory, &contents, &status) != STATED_OK) {
+    if (lmdb_directory_check(self->options.directory, NULL, &contents, &status) != STATED_OK) {
         fail_msg("what the store left: %s", status.message);
     }
     assert_int_equal(contents.revision, before.revision);

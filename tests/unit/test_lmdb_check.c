@@ -92,7 +92,7 @@ static void check(const char *part)
 {
     struct store_contents contents;
     struct stated_status status;
-    enum stated_code code = lmdb_directory_check(fixture.directory, &contents, &status);
+    enum stated_code code = lmdb_directory_check(fixture.directory, NULL, &contents, &status);
     if (part == NULL) {
         assert_int_equal(code, STATED_OK);
         assert_int_equal(contents.revision, 7);
@@ -327,10 +327,10 @@ static void test_a_held_directory_is_not_checked(void **state)
     struct store_contents contents;
     struct stated_status status;
     fixture_open(&fixture);
-    assert_int_equal(lmdb_directory_check(fixture.directory, &contents, &status),
+    assert_int_equal(lmdb_directory_check(fixture.directory, NULL, &contents, &status),
                      STATED_FAILED_PRECONDITION);
     fixture_close(&fixture);
-    assert_int_equal(lmdb_directory_check("/tmp/stated-is-not-here", &contents, &status),
+    assert_int_equal(lmdb_directory_check("/tmp/stated-is-not-here", NULL, &contents, &status),
                      STATED_NOT_FOUND);
 }
 
@@ -347,7 +347,7 @@ static void *check_again_and_again(void *argument)
     while (!self->stop) {
         struct store_contents contents;
         struct stated_status status;
-        enum stated_code code = self->store->ops->check(self->store, &contents, &status);
+        enum stated_code code = self->store->ops->check(self->store, NULL, &contents, &status);
         self->passed += code == STATED_OK && contents.keys == contents.revision - 2;
         if (code != STATED_OK && self->failed++ == 0) {
             print_message("%s\n", status.message);

@@ -154,9 +154,9 @@ static void test_a_snapshot_without_memory_leaves_no_file(void **state)
         struct stated_status status;
         memory_faults_plan(nth, true);
         enum stated_code code =
-            fixture.store->ops->snapshot(fixture.store, path, &contents, &status);
+            fixture.store->ops->snapshot(fixture.store, path, NULL, &contents, &status);
         if (code == STATED_OK) {
-            code = fixture.store->ops->check(fixture.store, &contents, &status);
+            code = fixture.store->ops->check(fixture.store, NULL, &contents, &status);
         }
         met_ok = memory_faults_end() < nth;
         if (code != (met_ok ? STATED_OK : STATED_RESOURCE_EXHAUSTED)) {

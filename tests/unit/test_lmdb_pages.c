@@ -58,7 +58,7 @@ static enum stated_code check(enum lmdb_pages_depth depth, struct stated_status 
     struct lmdb_header header = header_of_file();
     int fd = open(data_file(), O_RDONLY);
     assert_true(fd >= 0);
-    enum stated_code code = lmdb_pages_check(fd, data_file(), &header, depth, status);
+    enum stated_code code = lmdb_pages_check(fd, data_file(), &header, depth, NULL, status);
     close(fd);
     return code;
 }

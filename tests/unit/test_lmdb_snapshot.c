@@ -71,7 +71,7 @@ static void save(void)
 {
     struct store_contents contents;
     struct stated_status status;
-    if (fixture.store->ops->snapshot(fixture.store, snapshot_path(), &contents, &status) !=
+    if (fixture.store->ops->snapshot(fixture.store, snapshot_path(), NULL, &contents, &status) !=
         STATED_OK) {
         fail_msg("%s", status.message);
     }
@@ -119,10 +119,10 @@ static void test_a_restored_state_is_the_one_that_was_saved(void **state)
     fixture_put(&fixture, "key/000", "later");
     assert_int_equal(lmdb_snapshot_info(snapshot_path(), &contents, &status), STATED_OK);
     assert_int_equal(contents.revision, N_KEYS + 1);
-    assert_int_equal(lmdb_snapshot_verify(snapshot_path(), &contents, &status), STATED_OK);
+    assert_int_equal(lmdb_snapshot_verify(snapshot_path(), NULL, &contents, &status), STATED_OK);
     assert_int_equal(contents.keys, N_KEYS + 1);
     const char *directory = fixture_path(&fixture, "restored/here");
-    assert_int_equal(lmdb_snapshot_restore(snapshot_path(), directory, &contents, &status),
+    assert_int_equal(lmdb_snapshot_restore(snapshot_path(), directory, NULL, &contents, &status),
                      STATED_OK);
     fixture_close(&fixture);
     fixture.options.directory = directory;
@@ -159,7 +159,7 @@ static void test_a_snapshot_has_nothing_of_what_was_deleted(void **state)
     struct store_contents contents;
     struct stated_status status;
     assert_int_equal(
-        fixture.store->ops->snapshot(fixture.store, snapshot_path(), &contents, &status),
+        fixture.store->ops->snapshot(fixture.store, snapshot_path(), NULL, &contents, &status),
         STATED_OK);
     int fd = open(snapshot_path(), O_RDONLY);
     ssize_t n = read(fd, bytes, sizeof(bytes));
@@ -175,9 +175,9 @@ static void test_any_other_file_is_no_snapshot(void **state)
     struct store_contents contents;
     struct stated_status status;
     enum stated_code code =
-        lmdb_snapshot_verify(fixture_path(&fixture, "none"), &contents, &status);
+        lmdb_snapshot_verify(fixture_path(&fixture, "none"), NULL, &contents, &status);
     assert_refused(code, STATED_NOT_FOUND, &status, "/none: No such file");
-    code = lmdb_snapshot_verify(fixture_path(&fixture, "state.mdb"), &contents, &status);
+    code = lmdb_snapshot_verify(fixture_path(&fixture, "state.mdb"), NULL, &contents, &status);
     assert_refused(code, STATED_DATA_LOSS, &status, "is no snapshot, or it was cut");
     code = lmdb_snapshot_info(fixture_path(&fixture, "lock"), &contents, &status);
     assert_refused(code, STATED_DATA_LOSS, &status, "is no snapshot, or it was cut");
@@ -216,7 +216,7 @@ static void test_a_cut_or_altered_snapshot_is_refused(void **state)
         write_snapshot(bytes, length);
         bytes[i] ^= 0x20;
         enum stated_code code =
-            lmdb_snapshot_restore(snapshot_path(), directory, &contents, &status);
+            lmdb_snapshot_restore(snapshot_path(), directory, NULL, &contents, &status);
         if (code != STATED_DATA_LOSS && code != STATED_FAILED_PRECONDITION) {
             fail_msg("byte %zu altered: %s", i, stated_code_name(code));
         }
@@ -224,11 +224,11 @@ static void test_a_cut_or_altered_snapshot_is_refused(void **state)
     }
     for (size_t i = 0; i < length; i += i + 200 < length ? 4999 : 1) {
         write_snapshot(bytes, i);
-        assert_int_equal(lmdb_snapshot_verify(snapshot_path(), &contents, &status),
+        assert_int_equal(lmdb_snapshot_verify(snapshot_path(), NULL, &contents, &status),
                          STATED_DATA_LOSS);
     }
     write_snapshot(bytes, length);
-    assert_int_equal(lmdb_snapshot_verify(snapshot_path(), &contents, &status), STATED_OK);
+    assert_int_equal(lmdb_snapshot_verify(snapshot_path(), NULL, &contents, &status), STATED_OK);
     free(bytes);
 }
 
@@ -239,14 +239,14 @@ static void test_nothing_is_overwritten(void **state)
     struct stated_status status;
     save();
     enum stated_code code =
-        fixture.store->ops->snapshot(fixture.store, snapshot_path(), &contents, &status);
+        fixture.store->ops->snapshot(fixture.store, snapshot_path(), NULL, &contents, &status);
     assert_refused(code, STATED_INVALID_ARGUMENT, &status, "File exists");
-    assert_int_equal(lmdb_snapshot_verify(snapshot_path(), &contents, &status), STATED_OK);
+    assert_int_equal(lmdb_snapshot_verify(snapshot_path(), NULL, &contents, &status), STATED_OK);
 
-    code = lmdb_snapshot_restore(snapshot_path(), fixture.directory, &contents, &status);
+    code = lmdb_snapshot_restore(snapshot_path(), fixture.directory, NULL, &contents, &status);
     assert_refused(code, STATED_FAILED_PRECONDITION, &status, "is held by process");
     fixture_close(&fixture);
-    code = lmdb_snapshot_restore(snapshot_path(), fixture.directory, &contents, &status);
+    code = lmdb_snapshot_restore(snapshot_path(), fixture.directory, NULL, &contents, &status);
     assert_refused(code, STATED_FAILED_PRECONDITION, &status, "is not empty (it has ");
     fixture_open(&fixture);
     fixture_put(&fixture, "key/000", "still there");
@@ -264,7 +264,7 @@ static void test_an_interrupted_restore_can_be_repeated(void **state)
     int fd = open(arena_format(arena, "%s/new.mdb", directory), O_WRONLY | O_CREAT, 0600);
     assert_int_equal(write(fd, "half", 4), 4);
     close(fd);
-    assert_int_equal(lmdb_snapshot_restore(snapshot_path(), directory, &contents, &status),
+    assert_int_equal(lmdb_snapshot_restore(snapshot_path(), directory, NULL, &contents, &status),
                      STATED_OK);
     assert_int_equal(access(arena_format(arena, "%s/new.mdb", directory), F_OK), -1);
 }
@@ -282,12 +282,77 @@ static void test_a_disk_without_room_leaves_no_file(void **state)
         (void)unlink(snapshot_path());
         io_faults_plan(IO_PWRITE | IO_WRITEV, nth, ENOSPC, true);
         enum stated_code code =
-            fixture.store->ops->snapshot(fixture.store, snapshot_path(), &contents, &status);
+            fixture.store->ops->snapshot(fixture.store, snapshot_path(), NULL, &contents, &status);
         io_faults_clear();
         assert_refused(code, STATED_RESOURCE_EXHAUSTED, &status, "No space left");
         assert_int_equal(access(snapshot_path(), F_OK), -1);
     }
     fixture_put(&fixture, "k", "v"); /* the store is not concerned */
+}
+
+/* Stops an operation when it has been told so many times. */
+struct stopper {
+    unsigned told;
+    unsigned stop_at; /* 0: never */
+    unsigned last;
+};
+
+static bool go_on(void *argument, unsigned permille)
+{
+    struct stopper *self = argument;
+    assert_in_range(permille, self->last, 1000);
+    self->last = permille;
+    self->told++;
+    return self->told != self->stop_at;
+}
+
+enum { SAVE, VERIFY, RESTORE, CHECK_FILE, CHECK_STORE, N_OPERATIONS };
+
+static enum stated_code operate(int operation, const char *directory, struct stopper *stopper,
+                                struct stated_status *status)
+{
+    const struct store_task task = {.go_on = go_on, .argument = stopper};
+    struct store_contents contents;
+    const char *path = snapshot_path();
+    switch (operation) {
+    case SAVE:
+        return fixture.store->ops->snapshot(fixture.store, path, &task, &contents, status);
+    case VERIFY:
+        return lmdb_snapshot_verify(path, &task, &contents, status);
+    case RESTORE:
+        return lmdb_snapshot_restore(path, directory, &task, &contents, status);
+    case CHECK_FILE:
+        return lmdb_directory_check(directory, &task, &contents, status);
+    default:
+        return fixture.store->ops->check(fixture.store, &task, &contents, status);
+    }
+}
+
+/* Each long operation, stopped whenever it asks: it leaves nothing, and works the next time. */
+static void test_what_takes_long_can_be_stopped(void **state)
+{
+    (void)state;
+    struct stated_status status;
+    const char *directory = fixture_path(&fixture, "restored");
+    const char *left[N_OPERATIONS] = {
+        [SAVE] = snapshot_path(), [RESTORE] = fixture_path(&fixture, "restored/state.mdb")};
+    for (int i = 0; i < 1000; i++) {
+        fixture_put(&fixture, key_of(N_KEYS + i), "more");
+    }
+    for (int operation = 0; operation < N_OPERATIONS; operation++) {
+        enum stated_code code = STATED_CANCELLED;
+        unsigned n = 0;
+        while (code != STATED_OK) {
+            struct stopper stopper = {.stop_at = ++n};
+            code = operate(operation, directory, &stopper, &status);
+            if (code != STATED_OK) {
+                assert_refused(code, STATED_CANCELLED, &status, "stopped");
+                assert_true(left[operation] == NULL || access(left[operation], F_OK) != 0);
+                assert_int_equal(access(fixture_path(&fixture, "restored/new.mdb"), F_OK), -1);
+            }
+        }
+        assert_in_range(n, 3, 1000);
+    }
 }
 
 /* Snapshots beside a writer that keeps two keys equal. */
@@ -306,10 +371,10 @@ static void *save_again_and_again(void *argument)
         struct store_contents saved;
         struct store_contents found;
         struct stated_status status;
-        bool is_fine =
-            self->store->ops->snapshot(self->store, self->path, &saved, &status) == STATED_OK &&
-            lmdb_snapshot_verify(self->path, &found, &status) == STATED_OK &&
-            saved.revision == found.revision;
+        bool is_fine = self->store->ops->snapshot(self->store, self->path, NULL, &saved, &status) ==
+                           STATED_OK &&
+                       lmdb_snapshot_verify(self->path, NULL, &found, &status) == STATED_OK &&
+                       saved.revision == found.revision;
         self->failed += !is_fine;
         self->saved++;
         (void)unlink(self->path);
@@ -349,6 +414,7 @@ int main(void)
         TEST(test_nothing_is_overwritten),
         TEST(test_an_interrupted_restore_can_be_repeated),
         TEST(test_a_disk_without_room_leaves_no_file),
+        TEST(test_what_takes_long_can_be_stopped),
         TEST(test_snapshots_beside_a_writer_are_whole),
     };
 #undef TEST
