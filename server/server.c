@@ -37,6 +37,10 @@ struct stated_server {
 #define RUN_CALLS 1024
 #define RUN_BYTES ((uint64_t)8 << 20)
 
+/* A connection with its share in flight is told so at once when answers take longer than this; the
+   few syncs that a burst of writes may take are shorter. */
+#define LONG_WAIT_NS (20 * CLOCK_NS_PER_MS)
+
 static enum stated_code refuse_option(struct stated_status *status, const char *name,
                                       unsigned long long value, const char *range)
 {
@@ -172,6 +176,12 @@ void server_use_store(struct stated_server *self, struct store *store)
     store->failed_context = self;
 }
 
+static bool keeps_waiting(void *context)
+{
+    struct stated_server *self = context;
+    return gate_expected_answer_ns(self->gate, clock_now_ns()) > LONG_WAIT_NS;
+}
+
 static void party_gone(void *context, struct gate_party *party)
 {
     struct stated_server *self = context;
@@ -219,6 +229,7 @@ static enum stated_code open_transport(struct stated_server *self, struct stated
         .max_connections = self->options.max_connections,
         .max_frames = self->options.max_queued_calls,
         .idle_timeout_ms = self->options.idle_timeout_ms,
+        .keeps_waiting = keeps_waiting,
         .party_gone = party_gone,
         .context = self,
     };

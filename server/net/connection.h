@@ -30,7 +30,12 @@ struct connection_host {
     struct peer_table *peers;
     struct slot_pool *slots;
     size_t max_body_bytes;
-    uint32_t max_frames; /* of one connection: it is not read on while it has so many in flight */
+    /* Of one connection: it is not read on while it has so many in flight, or, when they would wait
+       for long, the frames beyond are refused. */
+    uint32_t max_frames;
+    /* Whether a call that came now would wait for long. Any thread; must not block. NULL: never. */
+    bool (*keeps_waiting)(void *context);
+    void *waiting_context;
     /* A peer has left frames behind. Any thread; must not block. */
     void (*left_frames)(void *context);
     void *context;
@@ -75,8 +80,9 @@ struct connection {
     pthread_mutex_t mutex;
     atomic_bool closed; /* says what guarded.closing says, to the receiving side in between */
     struct {
-        bool closing; /* nothing is posted any more */
-        bool parked;  /* not read on, because of max_frames */
+        bool closing;       /* nothing is posted any more */
+        bool parked;        /* not read on, because of max_frames */
+        uint32_t resume_at; /* frames in flight at which a parked one is read on */
         bool sending;
         struct slot *queue; /* replies that are not being sent yet, oldest first */
         struct slot **queue_end;

@@ -49,29 +49,50 @@ static bool make_room(struct connection *self, size_t needed)
     return true;
 }
 
-/* True: not read on until replies have gone; the receiving side rests. */
-static bool park(struct connection *self)
+/* True: not read on until less than `limit` frames are in flight; the receiving side rests. */
+static bool park(struct connection *self, uint32_t limit)
 {
-    if (atomic_load(&self->peer.frames) < self->host->max_frames) {
-        return false;
-    }
     pthread_mutex_lock(&self->mutex);
     /* Again: the last replies may have gone in between, and nobody else would notice. */
-    bool parked =
-        !self->guarded.closing && atomic_load(&self->peer.frames) >= self->host->max_frames;
+    bool parked = !self->guarded.closing && atomic_load(&self->peer.frames) >= limit;
     self->guarded.parked = parked;
+    self->guarded.resume_at = limit - (self->host->max_frames + 1) / 2;
     pthread_mutex_unlock(&self->mutex);
     return parked;
 }
 
+enum turn {
+    TURN_NOW,
+    TURN_LATER, /* its connection is not read on */
+    TURN_NEVER, /* it is refused */
+};
+
+/* A connection with its share in flight waits for some of it, which costs nobody anything. Where
+   that would take long its frames are read and refused, so that the peer knows at once; as many
+   again at most, for one that does not take the refusals is not read on either. */
+static enum turn take_turn(struct connection *self)
+{
+    const struct connection_host *host = self->host;
+    uint32_t frames = atomic_load(&self->peer.frames);
+    if (frames < host->max_frames) {
+        return TURN_NOW;
+    }
+    bool refuse = host->keeps_waiting != NULL && host->keeps_waiting(host->waiting_context);
+    if (park(self, refuse ? 2 * host->max_frames : host->max_frames)) {
+        return TURN_LATER;
+    }
+    return refuse ? TURN_NEVER : TURN_NOW;
+}
+
 static void start_frame(struct connection *self, struct slot *slot,
-                        const struct sp_request *request)
+                        const struct sp_request *request, bool refuse)
 {
     slot->connection = self;
     memcpy(slot->path, request->path, request->path_bytes);
     slot->path_bytes = request->path_bytes;
     peer_begin_frame(&self->peer);
     slot_move(slot, SLOT_RUNNING);
+    slot->exchange.over_share = refuse;
     exchange_begin(&slot->exchange, request->body, request->body_bytes, &self->peer.party);
 }
 
@@ -113,14 +134,15 @@ static enum step take_frame(struct connection *self, size_t *needed)
                   result == SP_TOO_LARGE ? "it announced too large a frame" : "this is no request");
         return STEP_BROKEN;
     }
-    if (park(self)) {
+    enum turn turn = take_turn(self);
+    if (turn == TURN_LATER) {
         return STEP_RESTS;
     }
     struct slot *slot = slot_pool_take(self->host->slots, &self->waiting);
     if (slot == NULL) {
         return STEP_RESTS;
     }
-    start_frame(self, slot, &request);
+    start_frame(self, slot, &request, turn == TURN_NEVER);
     self->begin += request.bytes;
     return STEP_TAKEN;
 }

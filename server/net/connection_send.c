@@ -137,7 +137,7 @@ static void drop_all(struct connection *self, struct slot *queue)
 /* Whether enough replies have gone to read on; under the mutex. */
 static bool unpark(struct connection *self)
 {
-    if (!self->guarded.parked || atomic_load(&self->peer.frames) > self->host->max_frames / 2) {
+    if (!self->guarded.parked || atomic_load(&self->peer.frames) > self->guarded.resume_at) {
         return false;
     }
     self->guarded.parked = false;

@@ -102,6 +102,8 @@ enum stated_code transport_new(const struct transport_options *options, struct d
     self->host.slots = &self->slots;
     self->host.max_body_bytes = (size_t)options->max_message_bytes + MESSAGE_HEADROOM_BYTES;
     self->host.max_frames = self->options.max_frames_per_connection;
+    self->host.keeps_waiting = options->keeps_waiting;
+    self->host.waiting_context = options->context;
     self->host.left_frames = wake_upkeep;
     self->host.context = self;
     *transport = self;

@@ -36,6 +36,7 @@ void exchange_reset(struct exchange *self)
     self->calls = NULL;
     self->n_calls = 0;
     self->party = NULL;
+    self->over_share = false;
 }
 
 void exchange_call_done(struct exchange *self)
@@ -105,7 +106,8 @@ static void start_calls(struct exchange *self, const Stated__V1__RequestFrame *f
         arena_share(&self->arena); /* a shared run may have several workers at this frame's reads */
     }
     if (n_entries > 0) {
-        gate_submit(self->dispatch->gate, entries, n_entries, now_ns);
+        struct gate *gate = self->dispatch->gate;
+        (self->over_share ? gate_refuse : gate_submit)(gate, entries, n_entries, now_ns);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "sched/gate.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@ struct exchange {
     atomic_size_t open_calls;    /* without an outcome yet, plus one while begin runs */
     enum stated_code frame_code; /* not OK: the frame as a whole was refused, with frame_message */
     const char *frame_message;
+    bool over_share; /* set before begin: its party has its share in flight, so its calls that would
+                        take their turn are refused */
     /* The transport's: every call has its outcome; encode the reply and send it. Called exactly
        once per begin, on whatever thread finished the last call, possibly before begin returns. */
     void (*answered)(struct exchange *self);

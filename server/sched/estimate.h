@@ -1,5 +1,5 @@
-/* How long a call that arrives now would wait, judged by how long the last ones did. Pure. Not
-   synchronised.
+/* How long a call that arrives now would wait (for its grant, or for its answer), judged by how
+   long the last ones did. Pure. Not synchronised.
 
    Two moving averages over the calls that had to queue: how many were ahead of them, and how long
    they waited. A call with as many ahead can expect that wait, one with fewer its part of it. It is

@@ -107,9 +107,20 @@ static void finish_bypass(struct gate *self, struct gate_run *run)
     self->guarded.bypassing -= run->count;
 }
 
+/* By the run's last call: what was ahead of that one has been answered in its time. */
+static void learn_answer(struct gate *self, const struct gate_run *run, uint64_t now_ns)
+{
+    const struct gate_entry *last = gate_entry_of(run->entries.head.prev);
+    if (last->queued_ahead > 0) {
+        estimate_learn(&self->guarded.answer, last->queued_ahead, now_ns - last->admitted_ns,
+                       now_ns);
+    }
+}
+
 static void release(struct gate *self, struct gate_run *run, uint64_t now_ns,
                     struct rwlock_step *step)
 {
+    learn_answer(self, run, later_of(now_ns, gate_entry_of(run->entries.head.prev)->granted_ns));
     for (struct list_node *node = list_first(&run->entries); node != NULL;
          node = list_after(&run->entries, node)) {
         struct gate_entry *entry = gate_entry_of(node);

@@ -62,6 +62,15 @@ enum stated_code gate_new(const struct gate_options *options, const struct gate_
    blocks. */
 void gate_submit(struct gate *self, struct gate_entry *const *entries, size_t n, uint64_t now_ns);
 
+/* Refuses the calls of one frame unseen, because their party has its share in flight already:
+   ops->dropped with SHARE for each, with advice when to try again. now_ns: clock_now_ns(). Any
+   thread; never blocks. */
+void gate_refuse(struct gate *self, struct gate_entry *const *entries, size_t n, uint64_t now_ns);
+
+/* How long it takes until the calls that are queued or granted now are answered, judged by the last
+   ones; 0 = there are none, or it is not known. Any thread. */
+uint64_t gate_expected_answer_ns(struct gate *self, uint64_t now_ns);
+
 /* Releases a run and hands out what that grants; calls ops->finished. Any thread. */
 void gate_finish(struct gate *self, struct gate_run *run);
 

@@ -26,7 +26,8 @@ struct gate {
         struct rwlock lock;
         uint32_t bypassing; /* granted BYPASS entries */
         uint32_t waiting_for_idle;
-        struct estimate estimate;
+        struct estimate estimate; /* of the wait for the grant */
+        struct estimate answer;   /* of the time until the end of the run */
         uint64_t refused;
         uint64_t expired;
         uint64_t cancelled;

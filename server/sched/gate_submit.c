@@ -75,6 +75,12 @@ static uint64_t expected_wait_ns(const struct gate *self, uint64_t now_ns)
     return estimate_wait_ns(&self->guarded.estimate, lock->queued_calls + lock->running, now_ns);
 }
 
+static uint64_t expected_answer_ns(const struct gate *self, uint64_t now_ns)
+{
+    const struct rwlock *lock = &self->guarded.lock;
+    return estimate_wait_ns(&self->guarded.answer, lock->queued_calls + lock->running, now_ns);
+}
+
 static void refuse_hopeless(struct gate *self, struct submission *submission)
 {
     uint64_t wait_ns = expected_wait_ns(self, submission->now_ns);
@@ -169,10 +175,12 @@ static bool waiting_may_help(enum gate_reason reason)
 
 static void settle_refused(struct gate *self, struct submission *submission)
 {
-    uint32_t advice_ms = retry_after_ms(expected_wait_ns(self, submission->now_ns));
+    uint32_t wait_ms = retry_after_ms(expected_wait_ns(self, submission->now_ns));
+    uint32_t answer_ms = retry_after_ms(expected_answer_ns(self, submission->now_ns));
     for (struct list_node *node = list_first(&submission->refused); node != NULL;
          node = list_after(&submission->refused, node)) {
         struct gate_entry *entry = gate_entry_of(node);
+        uint32_t advice_ms = entry->reason == GATE_REASON_SHARE ? answer_ms : wait_ms;
         entry->retry_after_ms = waiting_may_help(entry->reason) ? advice_ms : 0;
         self->guarded.refused++;
     }
@@ -204,6 +212,28 @@ static struct gate_run *split_inline(const struct gate *self, struct gate_run *b
         gate_run_add(run, entry);
     }
     return run;
+}
+
+void gate_refuse(struct gate *self, struct gate_entry *const *entries, size_t n, uint64_t now_ns)
+{
+    struct submission submission;
+    submission_init(&submission, entries, n, now_ns);
+    refuse_all(&submission, GATE_REASON_SHARE);
+
+    pthread_mutex_lock(&self->mutex);
+    settle_refused(self, &submission);
+    struct gate_upcalls up = self->up;
+    pthread_mutex_unlock(&self->mutex);
+
+    gate_answer_dropped(up, &submission.refused);
+}
+
+uint64_t gate_expected_answer_ns(struct gate *self, uint64_t now_ns)
+{
+    pthread_mutex_lock(&self->mutex);
+    uint64_t answer_ns = expected_answer_ns(self, now_ns);
+    pthread_mutex_unlock(&self->mutex);
+    return answer_ns;
 }
 
 void gate_submit(struct gate *self, struct gate_entry *const *entries, size_t n, uint64_t now_ns)

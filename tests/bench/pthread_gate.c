@@ -68,6 +68,21 @@ void gate_submit(struct gate *self, struct gate_entry *const *entries, size_t n,
     }
 }
 
+void gate_refuse(struct gate *self, struct gate_entry *const *entries, size_t n, uint64_t now_ns)
+{
+    (void)now_ns;
+    for (size_t i = 0; i < n; i++) {
+        entries[i]->reason = GATE_REASON_SHARE;
+        self->ops->dropped(self->context, entries[i]);
+    }
+}
+
+uint64_t gate_expected_answer_ns(struct gate *self, uint64_t now_ns)
+{
+    (void)self, (void)now_ns;
+    return 0;
+}
+
 void gate_finish(struct gate *self, struct gate_run *run)
 {
     gate_entry_of(list_first(&run->entries))->finished_ns = clock_now_ns();

@@ -137,7 +137,12 @@ void exchange_begin(struct exchange *self, const uint8_t *body, size_t length,
 {
     assert_null(self->calls);
     assert_non_null(party);
-    struct echo_frame *frame = keep(self, body, length);
+    struct echo_frame *frame =
+        self->over_share ? keep(self, (const uint8_t *)ECHO_REFUSED, 1) : keep(self, body, length);
+    if (self->over_share) {
+        self->answered(self);
+        return;
+    }
     char kind = length > 0 ? (char)body[0] : ECHO_AT_ONCE;
     if (kind != ECHO_BY_WORKER && kind != ECHO_WHEN_TOLD) {
         self->answered(self);
@@ -168,4 +173,5 @@ void exchange_reset(struct exchange *self)
 {
     free(frame_of(self));
     self->calls = NULL;
+    self->over_share = false;
 }

@@ -15,6 +15,9 @@
 
 #define ECHO_LARGE_BYTES ((size_t)512 << 10)
 
+/* The reply to a frame that is over its connection's share. */
+#define ECHO_REFUSED "r"
+
 /* Starts and ends the worker; between them frames may come. */
 void echo_start(void);
 void echo_stop(void);

@@ -384,6 +384,24 @@ static void test_a_draining_gate_refuses_but_still_answers_none_methods(void **s
     stated__v1__reply_frame__free_unpacked(reply, NULL);
 }
 
+static void test_a_frame_over_its_share_is_refused_but_for_what_takes_no_turn(void **state)
+{
+    struct harness *self = *state;
+    Stated__V1__ReadRequest read = STATED__V1__READ_REQUEST__INIT;
+    Stated__V1__WriteRequest write = STATED__V1__WRITE_REQUEST__INIT;
+    const struct frames_call calls[] = {write_call(&write), read_call("test.Counter/Peek", &read)};
+    self->frames.exchange.over_share = true;
+    Stated__V1__ReplyFrame *reply = frames_call(&self->frames, calls, 2);
+    assert_refused(reply->replies[0], STATED_RESOURCE_EXHAUSTED, "share of calls in flight");
+    assert_int_not_equal(reply->replies[0]->status->retry_after_ms, 0);
+    assert_null(reply->replies[1]->status);
+    stated__v1__reply_frame__free_unpacked(reply, NULL);
+    reply = frames_call(&self->frames, calls, 1); /* the next frame is a new one */
+    assert_null(reply->replies[0]->status);
+    assert_int_equal(self->counter.writes, 1);
+    stated__v1__reply_frame__free_unpacked(reply, NULL);
+}
+
 static void test_a_name_is_registered_once(void **state)
 {
     struct harness *self = *state;
@@ -407,6 +425,7 @@ int main(void)
         CASE(test_a_write_with_too_large_a_reply_says_that_it_took_effect),
         CASE(test_a_torn_state_executes_nothing_until_it_is_cleared),
         CASE(test_a_draining_gate_refuses_but_still_answers_none_methods),
+        CASE(test_a_frame_over_its_share_is_refused_but_for_what_takes_no_turn),
         CASE(test_a_name_is_registered_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -372,6 +372,55 @@ static void test_a_party_has_its_share_and_no_more(void **state)
     assert_int_equal(calls[2].state, GATE_DONE);
 }
 
+static void test_the_time_to_an_answer_is_learned_from_those_that_queued(void **state)
+{
+    struct layer *self = *state;
+    struct gate_entry first;
+    struct gate_entry second;
+    assert_int_equal(gate_expected_answer_ns(self->gate, clock_now_ns()), 0);
+    struct gate_run *run = layer_hold_write(self, &first);
+    layer_submit_new(self, &second, GATE_WRITE, false);
+    gate_finish(self->gate, run); /* had nothing ahead of it, and says nothing */
+    layer_wait(self, &self->n_held, 2);
+    assert_int_equal(gate_expected_answer_ns(self->gate, clock_now_ns()), 0);
+    gate_finish(self->gate, self->held[1]);
+    layer_wait_idle(self);
+    uint64_t took_ns = second.finished_ns - second.admitted_ns;
+    assert_int_equal(gate_expected_answer_ns(self->gate, second.finished_ns), 0); /* nobody there */
+    run = layer_hold_write(self, &first);
+    assert_in_range(gate_expected_answer_ns(self->gate, second.finished_ns), took_ns - took_ns / 8,
+                    took_ns);
+    layer_let_go(self, run);
+    layer_wait_idle(self);
+}
+
+static void test_calls_over_their_share_are_refused_unseen(void **state)
+{
+    struct layer *self = *state;
+    struct gate_entry first;
+    struct gate_entry calls[3];
+    struct gate_entry *frame[3];
+    struct gate_run *run = layer_hold_write(self, &first);
+    for (size_t i = 0; i < 3; i++) {
+        calls[i] = layer_entry(self, i == 1 ? GATE_BYPASS : GATE_READ, true);
+        frame[i] = &calls[i];
+    }
+    calls[2].deadline_ns = 1;
+    gate_refuse(self->gate, frame, 3, clock_now_ns());
+    assert_int_equal(self->dropped, 3);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(calls[i].reason, GATE_REASON_SHARE);
+        assert_int_equal(calls[i].ticket, 0);
+        assert_true(calls[i].retry_after_ms > 0);
+    }
+    assert_int_equal(calls[2].reason, GATE_REASON_LATE);
+    assert_int_equal(layer_figures(self).refused, 3);
+    assert_int_equal(layer_figures(self).next_ticket, 2);
+    layer_let_go(self, run);
+    layer_wait_idle(self);
+    assert_int_equal(self->party.in_flight, 0);
+}
+
 static void test_a_call_that_comes_late_is_refused_alone(void **state)
 {
     struct layer *self = *state;
@@ -558,6 +607,8 @@ int main(void)
         CASE(test_calls_that_wait_for_workers_are_bounded_too),
         cmocka_unit_test_setup_teardown(test_a_party_has_its_share_and_no_more, setup_small_share,
                                         layer_teardown),
+        CASE(test_the_time_to_an_answer_is_learned_from_those_that_queued),
+        CASE(test_calls_over_their_share_are_refused_unseen),
         CASE(test_a_call_that_comes_late_is_refused_alone),
         CASE(test_a_hopeless_call_is_refused_but_never_on_an_idle_gate),
         CASE(test_a_bypassing_read_waits_for_no_writer_and_takes_no_ticket),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Many requests at a time over one connection, each on a context of its own; as often as asked. */
@@ -233,6 +234,68 @@ static void test_connection_is_not_read_on_beyond_its_share(void **state)
     fixture_stop(&fixture);
 }
 
+static bool keeps_waiting(void *context)
+{
+    (void)context;
+    return true;
+}
+
+/* Where answers take long, what is beyond the share is refused at once, and the rest is served. */
+static void test_connection_beyond_its_share_is_refused_when_it_would_wait(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct transport_options options = fixture_options(&fixture);
+    options.max_frames_per_connection = 8;
+    options.keeps_waiting = keeps_waiting;
+    fixture_start(&fixture, &options);
+    int greedy = raw_connect(fixture.ipc);
+    char reply[8];
+    for (int round = 0; round < 3; round++) {
+        for (uint32_t i = 1; i <= 60; i++) {
+            raw_send(greedy, fixture.ipc, i, "h", 1);
+        }
+        for (uint32_t i = 9; i <= 60; i++) {
+            assert_int_equal(raw_receive(greedy, fixture.ipc, reply, sizeof(reply)), 1);
+            assert_memory_equal(reply, ECHO_REFUSED, 1);
+        }
+        echo_wait_held(8);
+        echo_answer_held();
+        for (uint32_t i = 1; i <= 8; i++) {
+            assert_int_equal(raw_receive(greedy, fixture.ipc, reply, sizeof(reply)), 1);
+            assert_memory_equal(reply, "h", 1);
+        }
+        FIXTURE_WAIT(&fixture, figures.frames == 0);
+    }
+    close(greedy);
+    fixture_stop(&fixture);
+}
+
+/* One that does not even take its refusals is not read on, so it holds twice its share at most. */
+static void test_refusals_that_are_not_taken_are_bounded(void **state)
+{
+    (void)state;
+    enum { SHARE = 4 };
+    struct fixture fixture;
+    struct transport_options options = fixture_options(&fixture);
+    options.max_frames_per_connection = SHARE;
+    options.keeps_waiting = keeps_waiting;
+    options.reply_timeout_ms = 300;
+    fixture_start(&fixture, &options);
+    int greedy = raw_connect(fixture.ipc);
+    struct timeval wait = {.tv_usec = 100000};
+    assert_int_equal(setsockopt(greedy, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)), 0);
+    uint32_t sent = 0;
+    while (raw_try_send(greedy, fixture.ipc, sent + 1, "l", 1) && sent < 1000000) {
+        sent++;
+        assert_true(fixture_figures(&fixture).frames <= 2 * SHARE);
+    }
+    assert_in_range(sent, 1, 999999);
+    FIXTURE_WAIT(&fixture, figures.connections == 0 && figures.closed_slow == 1);
+    close(greedy);
+    fixture_stop(&fixture);
+}
+
 static void test_large_replies_and_requests(void **state)
 {
     (void)state;
@@ -313,6 +376,8 @@ int main(void)
         cmocka_unit_test(test_more_frames_than_slots_wait_their_turn),
         cmocka_unit_test(test_slow_reader_is_cut_off),
         cmocka_unit_test(test_connection_is_not_read_on_beyond_its_share),
+        cmocka_unit_test(test_connection_beyond_its_share_is_refused_when_it_would_wait),
+        cmocka_unit_test(test_refusals_that_are_not_taken_are_bounded),
         cmocka_unit_test(test_large_replies_and_requests),
         cmocka_unit_test(test_stop_under_load),
     };
