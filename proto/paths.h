@@ -2,6 +2,8 @@
 #ifndef STATED_PROTO_PATHS_H
 #define STATED_PROTO_PATHS_H
 
+#include "stated/status.h"
+
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -33,6 +35,6 @@ size_t paths_default_data_directory(const struct paths_environment *environment,
 
 /* The public default endpoint; declared in stated/client.h too. Any thread that does not race with
    setenv. */
-size_t stated_default_endpoint(char *buffer, size_t size);
+STATED_API size_t stated_default_endpoint(char *buffer, size_t size);
 
 #endif

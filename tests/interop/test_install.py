@@ -2,70 +2,94 @@
 
 import os
 import pathlib
-import subprocess
 import unittest
 
+import installed
 import server
+from installed import CPP17, SANITIZE, needed, run
 
-HERE = pathlib.Path(__file__).parent
-SANITIZE = os.environ.get("STATED_SANITIZE")
+CLIENT = installed.HERE / "install" / "client.c"
+BOTH_SIDES = """
+#include <stated/client.h>
+#include <stated/server.h>
+
+int main(void)
+{
+    struct stated_server_options wrong = STATED_SERVER_OPTIONS_INIT;
+    struct stated_client_options none = STATED_CLIENT_OPTIONS_INIT;
+    struct stated_server *server = NULL;
+    struct stated_client *client = NULL;
+    wrong.workers = 0;
+    none.endpoint = "ipc:///nobody/is/here";
+    return stated_server_new(&wrong, &server, NULL) == STATED_INVALID_ARGUMENT
+                && stated_client_open(&none, &client, NULL) == STATED_UNAVAILABLE
+            ? 0 : 1;
+}
+"""
+MINE = """
+syntax = "proto3";
+package mine;
+import "stated/v1/options.proto";
+message M { bytes text = 1; }
+service S { rpc Apply(M) returns (M) { option (stated.v1.access) = ACCESS_WRITE; } }
+"""
+CALL_MINE = """
+#include "mine.stated-client.h"
+
+int main(int argc, char **argv)
+{
+    struct stated_client_options options = STATED_CLIENT_OPTIONS_INIT;
+    struct stated_client *client;
+    Mine__M request = MINE__M__INIT;
+    Mine__M *response;
+    options.endpoint = argv[argc - 1];
+    if (stated_client_open(&options, &client, NULL) != STATED_OK) {
+        return 1;
+    }
+    enum stated_code code = mine_s_apply(client, NULL, &request, &response, NULL);
+    stated_client_close(client);
+    return code == STATED_UNIMPLEMENTED ? 0 : 1;
+}
+"""
 
 
-def run(*command, **options):
-    result = subprocess.run([str(word) for word in command], check=False, text=True,
-                            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, **options)
-    if result.returncode != 0:
-        raise AssertionError(f"{command} ended with {result.returncode}:\n{result.stderr}")
-    return result
-
-
-class Install(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        folder = server.Directory()
-        cls.addClassCleanup(folder.__exit__)
-        cls.folder = folder.path
-        cls.prefix = folder.path / "usr"
-        run("cmake", "--install", server.BUILD, "--prefix", cls.prefix)
-
-    def pkg_config(self, *arguments):
-        """pkg-config as for a package installed under the prefix."""
-        places = ":".join(str(path.parent) for path in self.prefix.rglob("*.pc"))
-        environment = {**os.environ, "PKG_CONFIG_PATH": places}
-        return run("pkg-config", f"--define-variable=prefix={self.prefix}", *arguments,
-                   env=environment).stdout.split()
-
-    def compile(self, package, *sources, language=("gcc", "-std=c11"), program="program"):
-        output = self.folder / program
-        sanitize = [f"-fsanitize={SANITIZE}"] if SANITIZE else []
-        # protoc-c's initialisers leave braces out.
-        run(*language, "-Wall", "-Wextra", "-Werror", "-Wno-missing-braces", *sanitize, *sources, "-o", output,
-            *self.pkg_config("--cflags", "--libs", "--static", package))
-        return output
-
-    def test_a_client_of_c_works(self):
-        program = self.compile("stated-client", HERE / "install" / "client.c")
+class Install(installed.InstalledTestCase):
+    def assert_greets(self, program):
         with server.Server() as running:
             for endpoint in (running.ipc, running.tcp):
-                self.assertEqual(run(program, endpoint).stdout, "hello from outside\n")
+                self.assertEqual(self.run_program(program, endpoint), "hello from outside\n")
+
+    def test_a_client_of_the_shared_library(self):
+        program = self.build(["stated-client"], CLIENT)
+        version = self.pkg_config("--modversion", "stated-client")[0]
+        soname = f"libstated-client.so.{version.rsplit('.', 1)[0]}"
+        self.assertIn(soname, needed(program))
+        self.assert_greets(program)
+
+    def test_a_client_of_the_archive(self):
+        program = self.build(["stated-client-static"], CLIENT)
+        self.assertFalse([name for name in needed(program) if "stated" in name])
+        self.assert_greets(program)
+
+    @unittest.skipIf(SANITIZE, "a sanitizer needs shared libraries")
+    def test_a_client_without_any_shared_library(self):
+        program = self.build(["stated-client"], CLIENT, options=["-static"], static=True)
+        self.assertEqual(needed(program), [])
+        self.assert_greets(program)
 
     def test_the_headers_serve_cpp(self):
-        source = self.folder / "main.cpp"
-        source.write_text("#include <stated/client.h>\n#include <stated/v1/state.stated-client.h>\n"
-                          "int main() { return stated_code_name(STATED_OK)[0] == 'O' ? 0 : 1; }\n",
-                          encoding="ascii")
-        run(self.compile("stated-client", source, language=("g++", "-std=c++17")))
+        source = self.write("main.cpp",
+                            "#include <stated/client.h>\n#include <stated/v1/state.stated-client.h>\n"
+                            "int main() { return stated_code_name(STATED_OK)[0] == 'O' ? 0 : 1; }\n")
+        self.run_program(self.build(["stated-client"], source, language=CPP17))
 
-    def test_a_server_of_ones_own_links(self):
-        source = self.folder / "own.c"
-        source.write_text("#include <stated/server.h>\n#include <stddef.h>\nint main(void)\n{\n"
-                          "    struct stated_server *server = NULL;\n"
-                          "    struct stated_server_options options = STATED_SERVER_OPTIONS_INIT;\n"
-                          "    options.workers = 0;\n"
-                          "    enum stated_code code = stated_server_new(&options, &server, NULL);\n"
-                          "    return code == STATED_INVALID_ARGUMENT && server == NULL ? 0 : 1;\n"
-                          "}\n", encoding="ascii")
-        run(self.compile("stated-server", source))
+    def test_client_and_server_in_one_program(self):
+        source = self.write("both.c", BOTH_SIDES)
+        for packages in (["stated-server"], ["stated-server", "stated-client"]):
+            for client in ("stated-client", "stated-client-static"):
+                with self.subTest(packages=packages, client=client):
+                    self.run_program(self.build([client, *packages], source, static=True))
+                    self.run_program(self.build([*packages, client], source, static=True))
 
     def test_the_programs_say_their_version(self):
         version = self.pkg_config("--modversion", "stated-client")[0]
@@ -73,21 +97,47 @@ class Install(unittest.TestCase):
             self.assertIn(version, run(self.prefix / "bin" / program, "--version").stdout)
 
     def test_the_contract_is_there_for_other_languages(self):
-        protos = pathlib.Path(self.pkg_config("--variable=protodir", "stated-proto")[0])
-        names = sorted(path.name for path in (protos / "stated" / "v1").iterdir())
-        self.assertEqual(names, ["admin.proto", "options.proto", "rpc.proto", "state.proto"])
+        for package in ("stated-proto", "stated-client"):
+            protos = pathlib.Path(self.pkg_config("--variable=protodir", package)[0])
+            names = sorted(path.name for path in (protos / "stated" / "v1").iterdir())
+            self.assertEqual(names, ["admin.proto", "options.proto", "rpc.proto", "state.proto"])
         run("protoc", f"-I{protos}", f"--python_out={self.folder}", "stated/v1/state.proto")
 
-    def test_the_generator_is_there_for_services_of_ones_own(self):
-        (self.folder / "mine.proto").write_text(
-            'syntax = "proto3";\npackage mine;\nimport "stated/v1/options.proto";\n'
-            "message M {}\nservice S { rpc Apply(M) returns (M) "
-            "{ option (stated.v1.access) = ACCESS_WRITE; } }\n", encoding="ascii")
-        protos = self.pkg_config("--variable=protodir", "stated-proto")[0]
+    def test_services_of_ones_own(self):
+        self.write("mine.proto", MINE)
+        source = self.write("call_mine.c", CALL_MINE)
+        protos = self.pkg_config("--variable=protodir", "stated-client")[0]
         plugin = self.prefix / "bin" / "protoc-gen-stated"
         run("protoc", f"--plugin=protoc-gen-stated={plugin}", f"-I{protos}", f"-I{self.folder}",
-            f"--stated_out={self.folder}", "mine.proto")
-        self.assertTrue(list(self.folder.glob("mine.stated-*.h")))
+            f"--c_out={self.folder}", f"--stated_out={self.folder}", "mine.proto")
+        self.assertTrue((self.folder / "mine.stated-server.h").exists())
+        sources = [source, self.folder / "mine.pb-c.c", self.folder / "mine.stated-client.c"]
+        with server.Server() as running:
+            for package in ("stated-client", "stated-client-static"):
+                self.run_program(self.build([package], *sources), running.ipc)
+
+
+class CmakePackage(installed.InstalledTestCase):
+    def configure(self, name, *options):
+        output = self.folder / name
+        run("cmake", "-S", installed.HERE / "install", "-B", output, f"-DCMAKE_PREFIX_PATH={self.prefix}",
+            f"-DCMAKE_C_FLAGS={' '.join(installed.SANITIZE_FLAGS)}", *options,
+            env={**os.environ, "PKG_CONFIG_PATH": ""})
+        return output
+
+    def test_shared_and_static(self):
+        output = self.configure("good")
+        run("cmake", "--build", output)
+        shared, static = (output / name for name in ("shared", "static"))
+        self.assertIn("libstated-client.so", " ".join(needed(shared)))
+        self.assertNotIn("stated", " ".join(needed(static)))
+        with server.Server() as running:
+            for program in (shared, static):
+                self.assertEqual(run(program, running.ipc).stdout, "hello from outside\n")
+
+    def test_another_minor_version_is_refused(self):
+        with self.assertRaisesRegex(AssertionError, r"compatible\s+with"):
+            self.configure("refused", "-DWANTED=0.99")
 
 
 if __name__ == "__main__":

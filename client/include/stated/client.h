@@ -49,20 +49,20 @@ struct stated_call_options {
 /* Where `stated` and `statectl` meet unless told otherwise: ipc:///run/stated/stated.sock for root,
    ipc://$XDG_RUNTIME_DIR/stated/stated.sock for anyone else. Writes at most size bytes with the
    NUL; returns the length that would be needed, as snprintf does. Any thread. */
-size_t stated_default_endpoint(char *buffer, size_t size);
+STATED_API size_t stated_default_endpoint(char *buffer, size_t size);
 
 /* Connects. options may be NULL for the defaults; they are copied. On failure *client is NULL and
    status (may be NULL) says why: INVALID_ARGUMENT for a URL that is none or an option that is 0,
    PERMISSION_DENIED for a socket of somebody else's, UNAVAILABLE when nobody listens there (at
    once) or no server answers in time. Blocks up to connect_timeout_ms. Once open, a client connects
    again by itself whenever the connection breaks; calls wait for that up to their timeout. */
-enum stated_code stated_client_open(const struct stated_client_options *options,
-                                    struct stated_client **client,
-                                    struct stated_status *status) STATED_MUST_USE;
+STATED_API enum stated_code stated_client_open(const struct stated_client_options *options,
+                                               struct stated_client **client,
+                                               struct stated_status *status) STATED_MUST_USE;
 
 /* Ends all calls in flight (CANCELLED), waits for their callbacks and frees. Not from a callback.
    NULL is allowed. */
-void stated_client_close(struct stated_client *client);
+STATED_API void stated_client_close(struct stated_client *client);
 
 /* For the generated functions; a program calls those instead. */
 
@@ -99,21 +99,19 @@ struct stated_client_method {
    CANCELLED           the client was closed; the same
    RESOURCE_EXHAUSTED  memory is out, or the reply is larger than max_message_bytes
    INTERNAL            what came was no reply, to a method that does not write */
-enum stated_code stated_client_call(struct stated_client *client,
-                                    const struct stated_client_method *method,
-                                    const struct stated_call_options *options,
-                                    const ProtobufCMessage *request, ProtobufCMessage **response,
-                                    struct stated_status *status) STATED_MUST_USE;
+STATED_API enum stated_code
+stated_client_call(struct stated_client *client, const struct stated_client_method *method,
+                   const struct stated_call_options *options, const ProtobufCMessage *request,
+                   ProtobufCMessage **response, struct stated_status *status) STATED_MUST_USE;
 
 /* Starts a call; done is told the outcome, with callback and argument as given here (both may be
    NULL if done does without). The request is encoded before this returns and may be freed then.
    Anything but OK means that the call did not start and done will not be called. */
-enum stated_code stated_client_call_async(struct stated_client *client,
-                                          const struct stated_client_method *method,
-                                          const struct stated_call_options *options,
-                                          const ProtobufCMessage *request, stated_call_done done,
-                                          stated_callback callback, void *argument,
-                                          struct stated_status *status) STATED_MUST_USE;
+STATED_API enum stated_code
+stated_client_call_async(struct stated_client *client, const struct stated_client_method *method,
+                         const struct stated_call_options *options, const ProtobufCMessage *request,
+                         stated_call_done done, stated_callback callback, void *argument,
+                         struct stated_status *status) STATED_MUST_USE;
 
 #ifdef __cplusplus
 }

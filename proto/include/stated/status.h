@@ -35,11 +35,14 @@ enum stated_code {
 #undef STATED_CODE_MEMBER
 };
 
+/* STATED_API stands before what a library of stated shows: all else is compiled hidden. */
 #if defined(__GNUC__)
+#define STATED_API __attribute__((visibility("default")))
 #define STATED_MUST_USE __attribute__((warn_unused_result))
 #define STATED_PRINTF(format_place, first_place)                                                   \
     __attribute__((__format__(__printf__, format_place, first_place)))
 #else
+#define STATED_API
 #define STATED_MUST_USE
 #define STATED_PRINTF(format_place, first_place)
 #endif
@@ -68,12 +71,12 @@ struct stated_status {
 
 /* The name of a code, as in the .proto without its prefix: "INVALID_ARGUMENT". Never NULL; a number
    that is no code gives "CODE_UNRECOGNISED". Any thread; static storage. */
-const char *stated_code_name(enum stated_code code);
+STATED_API const char *stated_code_name(enum stated_code code);
 
 /* Sets code and message (printf style) and clears the rest; returns code, so that a function can
    `return stated_status_set(status, STATED_..., ...)`. A NULL status is allowed. Any thread. */
-enum stated_code stated_status_set(struct stated_status *status, enum stated_code code,
-                                   const char *format, ...) STATED_PRINTF(3, 4);
+STATED_API enum stated_code stated_status_set(struct stated_status *status, enum stated_code code,
+                                              const char *format, ...) STATED_PRINTF(3, 4);
 
 #ifdef __cplusplus
 }
