@@ -15,11 +15,13 @@ from stated.v1 import admin_pb2, options_pb2, rpc_pb2, state_pb2
 
 QUEUE = "stated.v1.AdminService/Queue"
 CLEAR_POISON = "stated.v1.AdminService/ClearPoison"
-COMMANDS = ("get", "put", "create", "cas", "rpc", "del", "add", "ls", "export", "import", "status", "health", "ping",
-            "queue", "poison", "verify-order", "version")
+COMMANDS = ("get", "put", "create", "cas", "txn", "del", "add", "ls", "export",
+            "import", "status", "health", "ping", "queue", "poison", "rpc", "verify-order",
+            "version")
 # What a command needs to get as far as calling the server.
 ARGUMENTS = {"get": ["a"], "put": ["a", "b"], "create": ["a", "b"],
-             "cas": ["a", "b", "--if-version", "1"], "rpc": ["call", "Status"], "del": ["a"], "add": ["a"], "poison": ["show"]}
+             "cas": ["a", "b", "--if-version", "1"], "rpc": ["call", "Status"],
+             "txn": ["put a b"], "del": ["a"], "add": ["a"], "poison": ["show"]}
 CALLING = [[name, *ARGUMENTS.get(name, [])] for name in COMMANDS
            if name not in ("verify-order", "version")]
 

@@ -4,22 +4,44 @@
 
 #include "statectl/cli.h"
 
-extern const struct command cmd_get;
-extern const struct command cmd_put;
-extern const struct command cmd_create;
-extern const struct command cmd_cas;
-extern const struct command cmd_del;
-extern const struct command cmd_add;
-extern const struct command cmd_ls;
-extern const struct command cmd_export;
-extern const struct command cmd_import;
-extern const struct command cmd_status;
-extern const struct command cmd_health;
-extern const struct command cmd_ping;
-extern const struct command cmd_version;
-extern const struct command cmd_queue;
-extern const struct command cmd_poison;
-extern const struct command cmd_rpc;
-extern const struct command cmd_verify_order;
+#include <stddef.h>
+
+/* All of them, in the order of the help. A command is a file cmd_NAME.c and a line here; help,
+   completion and the interactive mode know it from its description. */
+#define COMMANDS(X)                                                                                \
+    X(get)                                                                                         \
+    X(put)                                                                                         \
+    X(create)                                                                                      \
+    X(cas)                                                                                         \
+    X(txn)                                                                                         \
+    X(del)                                                                                         \
+    X(add)                                                                                         \
+    X(ls)                                                                                          \
+    X(export)                                                                                      \
+    X(import)                                                                                      \
+    X(status)                                                                                      \
+    X(health)                                                                                      \
+    X(ping)                                                                                        \
+    X(queue)                                                                                       \
+    X(poison)                                                                                      \
+    X(rpc)                                                                                         \
+    X(verify_order)                                                                                \
+    X(version)
+
+#define COMMAND_DECLARE(name) extern const struct command cmd_##name;
+COMMANDS(COMMAND_DECLARE)
+#undef COMMAND_DECLARE
+
+/* The command with this index, in the order of the help; NULL behind the last. Static. */
+const struct command *commands_at(size_t index);
+
+/* The command of this name. NULL when there is none. Static. */
+const struct command *commands_find(const char *name);
+
+/* Says that there is no such command, and which one may have been meant. */
+void commands_say_unknown(const char *name);
+
+/* The list of commands with what goes with it, for the global help. To free. */
+char *commands_help(void);
 
 #endif
