@@ -6,7 +6,8 @@ include(CheckPIESupported)
 option(STATED_WERROR "Treat warnings as errors" OFF)
 set(STATED_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,undefined or thread")
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow
+  $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
   -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2)
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
   add_compile_options(-Wno-gnu-zero-variadic-macro-arguments)

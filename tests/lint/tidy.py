@@ -26,10 +26,11 @@ def check(paths):
 
 
 def compiled():
-    """The project's own sources that the build compiles."""
+    """The project's own C sources that the build compiles."""
     sources = {pathlib.Path(entry["file"]) for entry in headers.compile_commands()}
     return sorted(path for path in sources
-                  if path.is_relative_to(lint.SOURCE) and not path.is_relative_to(lint.BUILD))
+                  if path.suffix == ".c" and path.is_relative_to(lint.SOURCE)
+                  and not path.is_relative_to(lint.BUILD))
 
 
 LONG = "int f(int a)\n{\n" + "    a = a * 3 + 1;\n" * 61 + "    return a;\n}\n"
