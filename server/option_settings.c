@@ -29,6 +29,9 @@ const struct option_kind option_kinds[N_KEYS] = {
                          "Largest request or reply; takes k, m, g. Default: 1m"},
     [KEY_MAX_CONNECTIONS] = {"max-connections", "N", OPTION_COUNT, 1, 1 << 20, "1024",
                              "Connections at a time; more are closed at once. Default: 1024"},
+    [KEY_MAX_PARKED] = {"max-parked", "N", OPTION_COUNT, 0, 1 << 20, "16384",
+                        "Watches that may wait at a time; more are refused. A connection may have "
+                        "4096 of them. Default: 16384"},
     [KEY_DEFAULT_TIMEOUT] = {"default-timeout", "MS", OPTION_MILLISECONDS, 1, 600000, "5s",
                              "Time a call has that names none; takes ms, s, m. Default: 5s"},
     [KEY_IDLE_TIMEOUT] = {"idle-timeout", "MS", OPTION_MILLISECONDS, 100, 86400000, "5m",

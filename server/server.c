@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "net/transport.h"
 #include "rpc/dispatch.h"
+#include "rpc/park.h"
 #include "state/admin_service.h"
 
 #include <pthread.h>
@@ -21,7 +22,9 @@ struct stated_server {
     struct dispatch dispatch;
     struct gate_ops gate_ops;
     struct gate *gate;
+    struct park *park;
     struct store *store;
+    struct server_part *parts;
     struct transport *transport;
     uint64_t started_ns;
     pthread_mutex_t mutex;
@@ -75,6 +78,9 @@ static enum stated_code check_options(const struct stated_server_options *option
     if (options->max_calls_per_connection < 1) {
         return refuse_option(status, "max_calls_per_connection", options->max_calls_per_connection,
                              "at least 1");
+    }
+    if (options->max_parked_calls > 1u << 20) {
+        return refuse_option(status, "max_parked_calls", options->max_parked_calls, "0 to 1048576");
     }
     if (options->default_timeout_ms < 1 || options->default_timeout_ms > options->max_timeout_ms) {
         return refuse_option(status, "default_timeout_ms", options->default_timeout_ms,
@@ -182,10 +188,17 @@ static bool keeps_waiting(void *context)
     return gate_expected_answer_ns(self->gate, clock_now_ns()) > LONG_WAIT_NS;
 }
 
+void server_keep_part(struct stated_server *self, struct server_part *part)
+{
+    part->next = self->parts;
+    self->parts = part;
+}
+
 static void party_gone(void *context, struct gate_party *party)
 {
     struct stated_server *self = context;
     gate_cancel_party(self->gate, party);
+    park_cancel_party(self->park, party);
 }
 
 /* The restored state is another one: tickets of the old epoch say nothing about it. */
@@ -222,6 +235,19 @@ static enum stated_code open_gate(struct stated_server *self, struct stated_stat
     return STATED_OK;
 }
 
+static enum stated_code open_park(struct stated_server *self, struct stated_status *status)
+{
+    const struct park_options options = {
+        .max_calls = self->options.max_parked_calls,
+        .max_party_calls = self->options.max_parked_calls_per_connection,
+    };
+    enum stated_code code = park_new(&options, &self->park);
+    dispatch_attach_park(&self->dispatch, self->park);
+    return code == STATED_OK
+               ? STATED_OK
+               : stated_status_set(status, code, "cannot start the thread of parked calls");
+}
+
 static enum stated_code open_transport(struct stated_server *self, struct stated_status *status)
 {
     const struct transport_options options = {
@@ -246,6 +272,8 @@ static void close_parts(struct stated_server *self)
     if (self->transport != NULL) {
         transport_close(self->transport);
     }
+    park_free(self->park);
+    self->park = NULL;
     gate_free(self->gate);
     self->gate = NULL;
     transport_free(self->transport);
@@ -256,6 +284,9 @@ enum stated_code stated_server_start(struct stated_server *server, struct stated
 {
     server->started_ns = clock_now_ns();
     enum stated_code code = open_gate(server, status);
+    if (code == STATED_OK) {
+        code = open_park(server, status);
+    }
     if (code == STATED_OK) {
         code = open_transport(server, status);
     }
@@ -282,7 +313,9 @@ static bool shut_down(struct stated_server *self)
 {
     transport_stop_accepting(self->transport);
     gate_drain(self->gate);
-    bool drained = gate_wait_idle(self->gate, self->options.drain_timeout_ms);
+    park_drain(self->park);
+    bool drained = park_wait_idle(self->park, self->options.drain_timeout_ms) &&
+                   gate_wait_idle(self->gate, self->options.drain_timeout_ms);
     if (!drained) {
         return false; /* threads of the gate are still at work: nothing may be taken from under them
                        */
@@ -330,6 +363,7 @@ void server_read_view(struct stated_server *self, struct server_view *view)
         .uptime_ms = (clock_now_ns() - self->started_ns) / CLOCK_NS_PER_MS,
         .draining = draining,
         .gate = self->gate,
+        .park = self->park,
         .store = self->store,
         .transport = self->transport,
     };
@@ -344,6 +378,11 @@ void stated_server_free(struct stated_server *server)
         free(server->listen[i]);
     }
     free(server->listen);
+    while (server->parts != NULL) {
+        struct server_part *part = server->parts;
+        server->parts = part->next;
+        part->release(part);
+    }
     dispatch_deinit(&server->dispatch);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->mutex);

@@ -9,11 +9,22 @@
 
 #include <stdbool.h>
 
+struct park;
 struct transport;
 
 /* The runs of the gate become the store's transactions. Before start; the store outlives the
  * server. */
 void server_use_store(struct stated_server *self, struct store *store);
+
+/* A part of a service that lives as long as the server: stated_server_free frees it with `release`,
+   after the last call. Parts live in memory of their own. */
+struct server_part {
+    void (*release)(struct server_part *self);
+    struct server_part *next; /* the server's */
+};
+
+/* Before start. */
+void server_keep_part(struct stated_server *self, struct server_part *part);
 
 /* Endpoint i as it is really bound (port 0 resolved), NULL past the last. While the server serves.
  */
@@ -27,6 +38,7 @@ struct server_view {
     uint64_t uptime_ms;
     bool draining;
     struct gate *gate;
+    struct park *park;
     struct store *store;
     struct transport *transport;
 };

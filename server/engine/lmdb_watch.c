@@ -12,6 +12,9 @@ enum { RESPONSE_BYTES = 16, EVENT_TAG_BYTES = 6 };
 
 enum { FIRST_CAPACITY = 8 };
 
+/* What of the events the reply has. */
+enum wanted { WANTED_ALL, WANTED_NO_PREVIOUS_VALUES, WANTED_KEYS };
+
 struct watching {
     struct lmdb_run *run;
     struct store_changes *changes;
@@ -22,8 +25,8 @@ struct watching {
     size_t capacity;
     size_t bytes; /* of the encoded reply so far */
     size_t limit;
-    bool without_previous; /* the values of previous entries are left out */
-    bool is_full;          /* an event did not fit the bytes */
+    enum wanted wanted;
+    bool is_full; /* an event did not fit the bytes */
 };
 
 static void fail(struct watching *self, enum stated_code code, const char *message)
@@ -71,16 +74,17 @@ static void set_entry(Stated__V1__Entry *entry, const ProtobufCBinaryData *key,
 }
 
 static void set_event(struct whole_event *whole, const struct lmdb_change *change,
-                      bool without_previous)
+                      enum wanted wanted)
 {
     stated__v1__event__init(&whole->event);
     whole->event.type = change->is_delete ? STATED__V1__EVENT__TYPE__TYPE_DELETE
                                           : STATED__V1__EVENT__TYPE__TYPE_PUT;
-    set_entry(&whole->entry, &change->key, &change->record, change->record.value_bytes);
+    set_entry(&whole->entry, &change->key, &change->record,
+              wanted == WANTED_KEYS ? 0 : change->record.value_bytes);
     whole->event.entry = &whole->entry;
-    if (change->has_previous) {
+    if (change->has_previous && wanted != WANTED_KEYS) {
         set_entry(&whole->previous, &change->key, &change->previous,
-                  without_previous ? 0 : change->previous.value_bytes);
+                  wanted == WANTED_ALL ? change->previous.value_bytes : 0);
         whole->event.previous = &whole->previous;
     }
 }
@@ -118,7 +122,7 @@ static bool is_selected(const struct watching *self, const ProtobufCBinaryData *
 static void add(struct watching *self, const struct lmdb_change *change)
 {
     struct whole_event whole;
-    set_event(&whole, change, self->without_previous);
+    set_event(&whole, change, self->wanted);
     size_t bytes = EVENT_TAG_BYTES + stated__v1__event__get_packed_size(&whole.event);
     if (bytes > self->changes->max_response_bytes - self->bytes) {
         self->is_full = true;
@@ -196,9 +200,9 @@ static void refuse_too_large(struct watching *self, uint64_t revision)
 static int add_first(struct watching *self, uint64_t revision)
 {
     self->is_full = false;
-    self->without_previous = true;
+    self->wanted = self->changes->keys_only ? WANTED_KEYS : WANTED_NO_PREVIOUS_VALUES;
     int rc = add_revision(self, revision);
-    self->without_previous = false;
+    self->wanted = self->changes->keys_only ? WANTED_KEYS : WANTED_ALL;
     if (rc == 0 && self->is_full) {
         refuse_too_large(self, revision);
     }
@@ -208,7 +212,12 @@ static int add_first(struct watching *self, uint64_t revision)
 static int add_revisions(struct watching *self, uint64_t from)
 {
     uint64_t next = from;
-    while (next <= self->run->revision && self->n < self->limit) {
+    uint64_t last = self->run->revision;
+    uint64_t most = self->changes->max_revisions;
+    if (most > 0 && from <= last && last - from >= most) {
+        last = from + most - 1;
+    }
+    while (next <= last && self->n < self->limit) {
         bool is_empty = self->n == 0;
         int rc = add_revision(self, next);
         if (rc == 0 && self->is_full && is_empty) {
@@ -276,6 +285,7 @@ void lmdb_changes_read(struct store *store, struct store_changes *changes)
         .changes = changes,
         .span = key_span_of_selector(changes->select),
         .bytes = RESPONSE_BYTES,
+        .wanted = changes->keys_only ? WANTED_KEYS : WANTED_ALL,
         .limit = changes->limit != 0 && changes->limit < owner->limits.max_entries
                      ? changes->limit
                      : owner->limits.max_entries,

@@ -31,7 +31,7 @@ struct connection_host {
     struct slot_pool *slots;
     size_t max_body_bytes;
     /* Of one connection: it is not read on while it has so many in flight, or, when they would wait
-       for long, the frames beyond are refused. */
+       for long, the frames beyond are refused. Those that wait for a parked call do not count. */
     uint32_t max_frames;
     /* Whether a call that came now would wait for long. Any thread; must not block. NULL: never. */
     bool (*keeps_waiting)(void *context);
@@ -102,6 +102,10 @@ void connection_stop(struct connection *self);
 
 /* The exchange of one of its slots is answered: sends the reply. For slot_pool_options.answered. */
 void connection_answered(struct exchange *exchange);
+
+/* The frame of one of its slots waits for a parked call. For slot_pool_options.set_aside; false:
+   the connection is closed. */
+bool connection_set_aside(struct exchange *exchange);
 
 /* For a connection that waited for a slot (its `waiting` node): goes on receiving. */
 void connection_resume(struct list_node *waiting);

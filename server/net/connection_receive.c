@@ -96,6 +96,16 @@ static void start_frame(struct connection *self, struct slot *slot,
     exchange_begin(&slot->exchange, request->body, request->body_bytes, &self->peer.party);
 }
 
+/* The slot first: what it gives up is there for the next frame. Whoever closes the connection after
+   we have looked finds the frame when the peer leaves. */
+bool connection_set_aside(struct exchange *exchange)
+{
+    struct slot *slot = CONTAINER_OF(exchange, struct slot, exchange);
+    slot_set_aside(slot);
+    peer_set_aside(&slot->connection->peer);
+    return !atomic_load(&slot->connection->closed);
+}
+
 enum step {
     STEP_TAKEN,  /* there may be more */
     STEP_NEEDS,  /* more bytes */

@@ -7,8 +7,13 @@
 static void end_frame(struct slot *slot, bool answered, uint64_t now_ns)
 {
     struct peer *peer = &slot->connection->peer;
+    bool was_aside = slot->is_aside;
     slot_pool_give(slot);
-    peer_end_frame(peer, answered, now_ns);
+    if (was_aside) {
+        peer_end_aside(peer, answered, now_ns);
+    } else {
+        peer_end_frame(peer, answered, now_ns);
+    }
 }
 
 /* Posts what is left of the parts; under the mutex, not closing. */

@@ -34,6 +34,7 @@ bool peer_admit(struct peer *self, struct peer_table *table, const char *name,
     self->destroy = destroy;
     atomic_init(&self->references, 1);
     atomic_init(&self->frames, 0);
+    atomic_init(&self->aside, 0);
     atomic_init(&self->served, false);
     atomic_init(&self->active_ns, now_ns);
     atomic_init(&self->partial_ns, 0);
@@ -52,6 +53,12 @@ bool peer_admit(struct peer *self, struct peer_table *table, const char *name,
     return admitted;
 }
 
+/* In this order: a frame that is being set aside is seen in one of the two. */
+static bool has_frames(const struct peer *self)
+{
+    return atomic_load(&self->frames) > 0 || atomic_load(&self->aside) > 0;
+}
+
 bool peer_leave(struct peer *self)
 {
     struct peer_table *table = self->table;
@@ -59,7 +66,7 @@ bool peer_leave(struct peer *self)
     list_remove(&self->node);
     list_push_back(&table->guarded.left, &self->node);
     atomic_fetch_sub(&table->count, 1);
-    bool left_frames = atomic_load(&self->frames) > 0;
+    bool left_frames = has_frames(self);
     if (left_frames) {
         list_push_back(&table->guarded.gone, &self->gone_node);
     }
@@ -112,15 +119,31 @@ void peer_begin_frame(struct peer *self)
     atomic_fetch_add_explicit(&self->frames, 1, memory_order_relaxed);
 }
 
-void peer_end_frame(struct peer *self, bool answered, uint64_t now_ns)
+void peer_set_aside(struct peer *self)
+{
+    atomic_fetch_add(&self->aside, 1);
+    atomic_fetch_sub(&self->frames, 1);
+}
+
+static void end_frame(struct peer *self, atomic_uint *count, bool answered, uint64_t now_ns)
 {
     if (answered) {
         atomic_store_explicit(&self->active_ns, now_ns, memory_order_relaxed);
         atomic_store_explicit(&self->served, true, memory_order_relaxed);
     }
     /* After the time: a sweep that sees no frame has to see when the last one ended. */
-    atomic_fetch_sub_explicit(&self->frames, 1, memory_order_release);
+    atomic_fetch_sub_explicit(count, 1, memory_order_release);
     peer_release(self);
+}
+
+void peer_end_frame(struct peer *self, bool answered, uint64_t now_ns)
+{
+    end_frame(self, &self->frames, answered, now_ns);
+}
+
+void peer_end_aside(struct peer *self, bool answered, uint64_t now_ns)
+{
+    end_frame(self, &self->aside, answered, now_ns);
 }
 
 static bool is_over(uint64_t since_ns, uint64_t limit_ns, uint64_t now_ns)
@@ -137,7 +160,7 @@ static enum peer_fault judge(const struct peer *peer, const struct peer_limits *
     if (is_over(atomic_load(&peer->partial_ns), limits->partial_ns, now_ns)) {
         return PEER_STALLED;
     }
-    if (atomic_load_explicit(&peer->frames, memory_order_acquire) > 0) {
+    if (has_frames(peer)) {
         return PEER_FINE;
     }
     uint64_t limit_ns = atomic_load(&peer->served) ? limits->idle_ns : limits->first_ns;

@@ -26,7 +26,8 @@ struct peer {
     struct peer_table *table;
     void (*destroy)(struct peer *self); /* the last reference has been given back */
     atomic_uint references;
-    atomic_uint frames; /* received, the reply not yet gone */
+    atomic_uint frames; /* received, the reply not yet gone; without those set aside */
+    atomic_uint aside;  /* the same, of frames that wait for a parked call */
     atomic_bool served; /* has had a reply */
     /* Monotonic times; 0 = not so now. */
     atomic_uint_least64_t active_ns;  /* when it came, then when it last had a reply */
@@ -93,9 +94,16 @@ void peer_release(struct peer *self);
 /* A frame has come: holds the peer until peer_end_frame. */
 void peer_begin_frame(struct peer *self);
 
+/* A frame that has begun waits for a parked call: it counts apart. On the thread that received it.
+   Whoever closes the peer afterwards sees that it leaves frames behind. */
+void peer_set_aside(struct peer *self);
+
 /* The frame's reply is gone, or (with answered false) will never be sent. The peer may be
  * destroyed. */
 void peer_end_frame(struct peer *self, bool answered, uint64_t now_ns);
+
+/* The same for a frame that was set aside. */
+void peer_end_aside(struct peer *self, bool answered, uint64_t now_ns);
 
 /* The most peers that one step of a sweep looks at. */
 #define PEER_SWEEP_STEP 128

@@ -48,6 +48,7 @@ static struct slot *slot_new(struct slot_pool *pool)
     if (slot != NULL) {
         slot->pool = pool;
         exchange_init(&slot->exchange, pool->options.dispatch, pool->options.answered);
+        slot->exchange.set_aside = pool->options.set_aside;
     }
     return slot;
 }
@@ -108,20 +109,45 @@ struct slot *slot_pool_take(struct slot_pool *self, struct list_node *waiter)
     return slot;
 }
 
+static void drop_reply(struct slot *slot)
+{
+    free(slot->reply);
+    slot->reply = NULL;
+    slot->reply_capacity = 0;
+}
+
+void slot_set_aside(struct slot *slot)
+{
+    struct slot_pool *pool = slot->pool;
+    if (slot->is_aside) {
+        return;
+    }
+    slot->is_aside = true;
+    drop_reply(slot);
+    pthread_mutex_lock(&pool->mutex);
+    pool->guarded.count--;
+    pool->guarded.n_aside++;
+    bool awaited = !list_is_empty(&pool->guarded.waiting);
+    pthread_mutex_unlock(&pool->mutex);
+    if (awaited) {
+        pool->options.available(pool->options.context);
+    }
+}
+
 void slot_pool_give(struct slot *slot)
 {
     struct slot_pool *pool = slot->pool;
     slot_move(slot, SLOT_FREE);
     slot->connection = NULL;
     if (slot->reply_capacity > KEEP_REPLY_BYTES) {
-        free(slot->reply);
-        slot->reply = NULL;
-        slot->reply_capacity = 0;
+        drop_reply(slot);
     }
     pthread_mutex_lock(&pool->mutex);
-    bool keep = pool->guarded.n_free < KEEP_FREE;
+    bool keep = pool->guarded.n_free < KEEP_FREE && !slot->is_aside;
     bool awaited = !list_is_empty(&pool->guarded.waiting);
-    if (keep) {
+    if (slot->is_aside) {
+        pool->guarded.n_aside--;
+    } else if (keep) {
         slot->next = pool->guarded.free;
         pool->guarded.free = slot;
         pool->guarded.n_free++;
@@ -151,7 +177,7 @@ struct list_node *slot_pool_next_waiter(struct slot_pool *self, bool any)
 uint32_t slot_pool_count(struct slot_pool *self)
 {
     pthread_mutex_lock(&self->mutex);
-    uint32_t count = self->guarded.count;
+    uint32_t count = self->guarded.count + self->guarded.n_aside;
     pthread_mutex_unlock(&self->mutex);
     return count;
 }

@@ -30,13 +30,15 @@ struct slot {
     uint8_t *reply; /* with its SP header; kept for the next frame unless it is large */
     size_t reply_capacity;
     size_t reply_bytes;
+    bool is_aside;     /* its frame waits for a parked call */
     struct slot *next; /* in the pool or in the connection's queue */
 };
 
 struct slot_pool_options {
     uint32_t max_slots;
     struct dispatch *dispatch;
-    void (*answered)(struct exchange *exchange); /* of every slot's exchange */
+    void (*answered)(struct exchange *exchange);  /* of every slot's exchange */
+    bool (*set_aside)(struct exchange *exchange); /* the same; may be NULL */
     /* A slot has become free while somebody waits for one. Any thread; must not block. */
     void (*available)(void *context);
     void *context;
@@ -49,7 +51,8 @@ struct slot_pool {
     struct {
         struct slot *free;
         uint32_t n_free;
-        uint32_t count;
+        uint32_t count; /* that exist, without those set aside */
+        uint32_t n_aside;
         struct list waiting;
     } guarded;
 };
@@ -63,6 +66,11 @@ void slot_pool_deinit(struct slot_pool *self);
 /* A FREE slot; NULL at the limit or when memory is out: then `waiter` is in line for one. Any
    thread, never blocks. */
 struct slot *slot_pool_take(struct slot_pool *self, struct list_node *waiter);
+
+/* The slot's frame waits for a parked call: it keeps nothing that it does not need, and another one
+   may take its place among max_slots. While RUNNING, by its owner; harmless when it is so
+   already. Never blocks. */
+void slot_set_aside(struct slot *slot);
 
 /* Takes a slot back, whatever its state. Any thread, never blocks. */
 void slot_pool_give(struct slot *slot);

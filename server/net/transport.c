@@ -65,6 +65,7 @@ static void init_slots(struct transport *self, struct dispatch *dispatch)
         .max_slots = frames + spare,
         .dispatch = dispatch,
         .answered = connection_answered,
+        .set_aside = connection_set_aside,
         .available = wake_upkeep,
         .context = self,
     };

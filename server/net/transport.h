@@ -38,7 +38,8 @@ struct transport_options {
        larger one costs its sender the connection. */
     uint64_t max_message_bytes;
     uint32_t max_connections;
-    /* As many as the gate may keep waiting. There are always some more slots, to refuse with. */
+    /* As many as the gate may keep waiting. There are always some more slots, to refuse with, and
+       those of parked calls, which the park bounds. */
     uint32_t max_frames;
     /* A connection without a completed request for this long is closed; a first request is due
        within 30 s at the latest. */

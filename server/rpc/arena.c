@@ -86,6 +86,13 @@ void arena_reset(struct arena *self)
     use_chunk(self, self->chunks);
 }
 
+void arena_release(struct arena *self)
+{
+    drop_all(self);
+    self->used_bytes = 0;
+    self->shared = false;
+}
+
 /* Adds a chunk with room for size: each twice the one before, so that their number stays small. */
 static bool grow(struct arena *self, size_t size)
 {

@@ -34,6 +34,9 @@ void arena_deinit(struct arena *self);
 /* Forgets all allocations; keeps only the first, ordinary chunk. */
 void arena_reset(struct arena *self);
 
+/* Forgets all allocations and gives all memory back. */
+void arena_release(struct arena *self);
+
 /* Until the next reset, several threads may allocate at a time. Before they do. */
 void arena_share(struct arena *self);
 

@@ -32,8 +32,10 @@ struct stated_call {
     ProtobufCMessage *response;
     struct gate_run *run; /* while its handler runs under the gate */
     struct store_op op;
-    bool torn;       /* its handler left the state half changed */
-    bool uses_store; /* op belongs to the run's transaction: its outcome counts */
+    struct stated_parked *parked; /* it is, or its handler wants it */
+    bool stays;                   /* resumed, it goes on being parked */
+    bool torn;                    /* its handler left the state half changed */
+    bool uses_store;              /* op belongs to the run's transaction: its outcome counts */
     struct frame_reply reply;
 };
 

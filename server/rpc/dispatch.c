@@ -4,6 +4,7 @@
 #include "base/escape.h"
 #include "rpc/call.h"
 #include "rpc/execute.h"
+#include "rpc/park.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,11 @@ void dispatch_attach(struct dispatch *self, struct gate *gate, struct store *sto
 {
     self->gate = gate;
     self->store = store;
+}
+
+void dispatch_attach_park(struct dispatch *self, struct park *park)
+{
+    self->park = park;
 }
 
 static bool find_method(const struct dispatch *self, struct stated_call *call, const char *name)
@@ -150,22 +156,35 @@ static bool admit(struct stated_call *call)
     return true;
 }
 
-bool dispatch_prepare(struct dispatch *self, struct stated_call *call, const Stated__V1__Call *wire,
-                      uint64_t now_ns)
+/* Runs the handler of a method that takes no ticket. */
+static enum dispatch_next invoke(struct stated_call *call)
+{
+    call_invoke(call);
+    if (call->parked == NULL) {
+        return DISPATCH_COMPLETE;
+    }
+    if (call->reply.code == STATED_OK) {
+        return DISPATCH_PARK;
+    }
+    park_abandon(call);
+    return DISPATCH_COMPLETE;
+}
+
+enum dispatch_next dispatch_prepare(struct dispatch *self, struct stated_call *call,
+                                    const Stated__V1__Call *wire, uint64_t now_ns)
 {
     call->reply.message = "";
     if (!find_method(self, call, wire->method) || !read_deadline(self, call, wire, now_ns) ||
         !take_sequence(self, call, wire) || !unpack_request(call, wire) || !admit(call)) {
-        return false;
+        return DISPATCH_COMPLETE;
     }
     call->entry.label = call->method->name;
     call->entry.party = call->exchange->party;
     call->entry.bytes = (uint32_t)wire->payload.len;
     if (call->method->access == STATED_ACCESS_READ || call->method->access == STATED_ACCESS_WRITE) {
-        return true;
+        return DISPATCH_SUBMIT;
     }
-    call_invoke(call);
-    return false;
+    return invoke(call);
 }
 
 struct refusal {

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct park;
 struct service;
 struct stated_call;
 
@@ -30,6 +31,7 @@ struct dispatch {
     size_t n_services;
     struct gate *gate;
     struct store *store;
+    struct park *park;
 };
 
 /* A dispatch that knows no service yet. epoch: sent with every reply. Register services and attach
@@ -49,16 +51,25 @@ enum stated_code dispatch_register(struct dispatch *self, const struct stated_se
    services keep their own state). Both outlive the last frame. */
 void dispatch_attach(struct dispatch *self, struct gate *gate, struct store *store);
 
+/* Where the calls of PARK methods are parked; NULL: nowhere, they are UNIMPLEMENTED. It outlives
+   the last frame. */
+void dispatch_attach_park(struct dispatch *self, struct park *park);
+
 /* What the gate calls; its context is the dispatch. recover is the server's to add. */
 extern const struct gate_ops dispatch_gate_ops;
 
 /* Says that the state is poisoned, and by which ticket; the call was not executed. */
 void dispatch_refuse_poisoned(struct dispatch *self, struct stated_call *call);
 
+enum dispatch_next {
+    DISPATCH_COMPLETE, /* the call has its outcome */
+    DISPATCH_SUBMIT,   /* it has to be submitted to the gate by its entry */
+    DISPATCH_PARK,     /* it has to be parked (park_begin) */
+};
+
 /* Prepares one call of a frame from what came over the wire: finds the method, unpacks the request,
-   checks deadline and admission. Either the call has its outcome when this returns (false), or it
-   has to be submitted to the gate by its entry (true). */
-bool dispatch_prepare(struct dispatch *self, struct stated_call *call, const Stated__V1__Call *wire,
-                      uint64_t now_ns) STATED_MUST_USE;
+   checks deadline and admission; and says what comes next. */
+enum dispatch_next dispatch_prepare(struct dispatch *self, struct stated_call *call,
+                                    const Stated__V1__Call *wire, uint64_t now_ns) STATED_MUST_USE;
 
 #endif

@@ -6,6 +6,7 @@
 #include "frame.h"
 #include "rpc/call.h"
 #include "rpc/dispatch.h"
+#include "rpc/park.h"
 
 #include <string.h>
 
@@ -74,8 +75,10 @@ static Stated__V1__RequestFrame *unpack(struct exchange *self, const uint8_t *bo
     return frame;
 }
 
-/* Prepares every call; those that are for the gate are gathered and submitted together. */
-static void start_calls(struct exchange *self, const Stated__V1__RequestFrame *frame)
+/* Prepares every call; those that are for the gate are gathered and submitted together. Gives those
+   that are to be parked. */
+static struct stated_parked *start_calls(struct exchange *self,
+                                         const Stated__V1__RequestFrame *frame)
 {
     size_t n = frame->n_calls;
     struct stated_call *calls = arena_alloc(&self->arena, n * sizeof(*calls));
@@ -83,7 +86,7 @@ static void start_calls(struct exchange *self, const Stated__V1__RequestFrame *f
     if (calls == NULL || entries == NULL) {
         refuse_frame(self, STATED_RESOURCE_EXHAUSTED,
                      "the frame needs more memory than a frame may; send fewer calls in it");
-        return;
+        return NULL;
     }
     memset(calls, 0, n * sizeof(*calls));
     self->client_id = frame->client_id.len == FRAME_CLIENT_ID_BYTES ? frame->client_id.data : NULL;
@@ -92,22 +95,54 @@ static void start_calls(struct exchange *self, const Stated__V1__RequestFrame *f
     self->n_calls = n;
     atomic_store_explicit(&self->open_calls, n + 1, memory_order_relaxed);
 
+    struct stated_parked *parked = NULL;
     size_t n_entries = 0;
     uint64_t now_ns = clock_now_ns();
     for (size_t i = 0; i < n; i++) {
         calls[i].exchange = self;
-        if (dispatch_prepare(self->dispatch, &calls[i], frame->calls[i], now_ns)) {
-            entries[n_entries++] = &calls[i].entry;
-        } else {
+        switch (dispatch_prepare(self->dispatch, &calls[i], frame->calls[i], now_ns)) {
+        case DISPATCH_COMPLETE:
             call_complete(&calls[i]);
+            break;
+        case DISPATCH_SUBMIT:
+            entries[n_entries++] = &calls[i].entry;
+            break;
+        case DISPATCH_PARK:
+            calls[i].parked->next = parked;
+            parked = calls[i].parked;
+            break;
         }
     }
-    if (n_entries > 1) {
-        arena_share(&self->arena); /* a shared run may have several workers at this frame's reads */
+    if (n_entries > 1 || (n_entries == 1 && parked != NULL)) {
+        /* A shared run may have several workers at this frame's reads, beside a call's resume. */
+        arena_share(&self->arena);
     }
     if (n_entries > 0) {
         struct gate *gate = self->dispatch->gate;
         (self->over_share ? gate_refuse : gate_submit)(gate, entries, n_entries, now_ns);
+    }
+    return parked;
+}
+
+/* From here on the frame may be answered at any time, though not before its last parked call has
+   been begun: until then that one keeps the exchange as it is. */
+static void park_calls(struct exchange *self, struct stated_parked *parked)
+{
+    struct park *park = self->dispatch->park;
+    if (self->n_calls == 1) {
+        /* Nothing in the arena is needed any more but the call. */
+        self->calls = park_take_call(parked);
+        self->client_id = NULL;
+        arena_release(&self->arena);
+    }
+    if (self->set_aside != NULL && !self->set_aside(self)) {
+        park_cancel_party(park, self->party);
+    }
+    exchange_call_done(self);
+    while (parked != NULL) {
+        struct stated_parked *next = parked->next;
+        park_begin(park, parked);
+        parked = next;
     }
 }
 
@@ -118,10 +153,12 @@ void exchange_begin(struct exchange *self, const uint8_t *body, size_t length,
     self->frame_code = STATED_OK;
     atomic_store_explicit(&self->open_calls, 1, memory_order_relaxed);
     Stated__V1__RequestFrame *frame = unpack(self, body, length);
-    if (frame != NULL) {
-        start_calls(self, frame);
+    struct stated_parked *parked = frame != NULL ? start_calls(self, frame) : NULL;
+    if (parked != NULL) {
+        park_calls(self, parked);
+    } else {
+        exchange_call_done(self);
     }
-    exchange_call_done(self);
 }
 
 /* Room for payloads in the reply frame. */

@@ -30,6 +30,10 @@ struct exchange {
     /* The transport's: every call has its outcome; encode the reply and send it. Called exactly
        once per begin, on whatever thread finished the last call, possibly before begin returns. */
     void (*answered)(struct exchange *self);
+    /* The transport's, once per frame at most, within begin: the frame will wait for a parked call,
+       so it should not count as one that is being worked on. False: the caller has gone, nobody
+       will want an answer. NULL: it does not care. */
+    bool (*set_aside)(struct exchange *self);
 };
 
 /* In place, for reuse over many frames. Takes no memory yet. */

@@ -45,12 +45,16 @@ struct gate_run {
 };
 
 /* Whoever sends calls (one per connection): bounds its share, and finds its calls when it leaves.
-   Owned by the peer that embeds it; must outlive its entries. Touched under the gate's mutex only.
- */
+   Owned by the peer that embeds it; must outlive its entries. Touched under the gate's mutex only,
+   but for its parked calls. */
 struct gate_party {
     struct list queued; /* of gate_entry.side_node, ticket order */
     uint32_t in_flight; /* queued or granted */
     const char *name;   /* for people, in the queue's picture; NULL = none. As long as the party. */
+    /* Of its parked calls, which the gate does not know: rpc/park.c's, under that one's mutex. */
+    struct list parked;
+    uint32_t n_parked;
+    bool is_gone; /* whatever it still parks is cancelled */
 };
 
 /* One call at the gate; embedded in struct stated_call. The submitter sets the first group before

@@ -198,6 +198,9 @@ void gate_party_init(struct gate_party *party)
     list_init(&party->queued);
     party->in_flight = 0;
     party->name = NULL;
+    list_init(&party->parked);
+    party->n_parked = 0;
+    party->is_gone = false;
 }
 
 void gate_drain(struct gate *self)

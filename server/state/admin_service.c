@@ -2,6 +2,7 @@
 
 #include "net/transport.h"
 #include "rpc/arena.h"
+#include "rpc/park.h"
 #include "server.h"
 #include "state/admin_queue.h"
 
@@ -105,7 +106,7 @@ static bool fill_store(struct stated_call *call, struct store *store,
     return out->engine != NULL && out->durability != NULL && response->data_directory != NULL;
 }
 
-static bool fill_queue(struct stated_call *call, struct gate *gate,
+static bool fill_queue(struct stated_call *call, const struct server_view *view,
                        Stated__V1__StatusResponse *response)
 {
     struct gate_figures figures;
@@ -113,7 +114,7 @@ static bool fill_queue(struct stated_call *call, struct gate *gate,
     if (out == NULL) {
         return false;
     }
-    gate_read_figures(gate, &figures);
+    gate_read_figures(view->gate, &figures);
     stated__v1__queue_status__init(out);
     out->next_ticket = figures.next_ticket;
     out->waiting_calls = figures.waiting_calls;
@@ -122,6 +123,7 @@ static bool fill_queue(struct stated_call *call, struct gate *gate,
     out->refused = figures.refused;
     out->expired = figures.expired;
     out->cancelled = figures.cancelled;
+    out->parked_calls = park_count(view->park);
     response->queue = out;
     return true;
 }
@@ -143,6 +145,8 @@ static bool fill_limits(struct stated_call *call, const struct stated_server_opt
     out->default_timeout_ms = options->default_timeout_ms;
     out->max_timeout_ms = options->max_timeout_ms;
     out->workers = options->workers;
+    out->max_parked_calls = options->max_parked_calls;
+    out->max_parked_calls_per_connection = options->max_parked_calls_per_connection;
     response->limits = out;
     return true;
 }
@@ -183,7 +187,7 @@ static enum stated_code status(struct stated_call *call, const Stated__V1__Statu
     response->connections = transport.connections;
     response->resident_bytes = read_resident_bytes();
     response->version = admin_copy_text(call, STATED_VERSION);
-    bool filled = response->version != NULL && fill_queue(call, view.gate, response) &&
+    bool filled = response->version != NULL && fill_queue(call, &view, response) &&
                   fill_limits(call, view.options, response) &&
                   fill_endpoints(call, view.transport, response) &&
                   (view.store == NULL || fill_store(call, view.store, response));

@@ -4,6 +4,8 @@
 #include "rpc/execute.h"
 #include "server.h"
 #include "state/validate.h"
+#include "state/watch.h"
+#include "state/watch_feed.h"
 
 #include "stated/v1/state.stated-server.h"
 
@@ -50,17 +52,26 @@ static enum stated_code write_entries(struct stated_call *call,
     return execute_apply(call);
 }
 
-/* Without a handler Watch is answered UNIMPLEMENTED: calls cannot be parked. */
 static const struct stated_v1_state_service_handlers handlers = {
     .admit_read = admit_read,
     .read = read_entries,
     .admit_write = admit_write,
     .write = write_entries,
+    .admit_watch = watch_admit,
+    .watch = watch_changes,
 };
 
 enum stated_code state_service_register(struct stated_server *server, struct store *store,
                                         struct stated_status *status)
 {
+    struct watch_feed *feed = NULL;
     server_use_store(server, store);
-    return stated_server_register(server, &stated_v1_state_service_type, &handlers, store, status);
+    if ((store->ops->capabilities & STORE_CAN_CHANGES) != 0) {
+        if (watch_feed_new(store, &feed) != STATED_OK) {
+            return stated_status_set(status, STATED_RESOURCE_EXHAUSTED,
+                                     "cannot start the thread that follows changes");
+        }
+        server_keep_part(server, &feed->part);
+    }
+    return stated_server_register(server, &stated_v1_state_service_type, &handlers, feed, status);
 }

@@ -90,6 +90,8 @@ struct store_changes {
     const Stated__V1__Selector *select; /* valid (state/validate.h) */
     uint64_t from_revision;             /* 0: from the next one */
     uint32_t limit;                     /* events; 0: the engine's */
+    uint32_t max_revisions;             /* looked at, whether selected or not; 0: all there are */
+    bool keys_only;                     /* events have no values and no previous entry */
     size_t max_response_bytes;
     struct arena *arena;                 /* for everything the response points at */
     Stated__V1__WatchResponse *response; /* initialised; the engine fills it */
@@ -146,12 +148,12 @@ struct store_ops {
     void (*read_status)(struct store *self, struct store_status *status);
 
     /* Reads the change log: events of selected keys from a revision on, whole revisions in order,
-       until `limit` events or the bytes are reached. next_revision is where to go on: nothing is
-       left out or repeated. A revision with more events than `limit` comes whole all the same; when
-       it does not fit the bytes, its events' previous values are left out; when it does not fit
-       even so, RESOURCE_EXHAUSTED names it. OUT_OF_RANGE: the log does not go back that far, and
-       the message names its oldest revision, or the revision is still to come. Blocks on disk at
-       most. With STORE_CAN_CHANGES. */
+       until `limit` events, the bytes or max_revisions are reached. next_revision is where to go
+       on: nothing is left out or repeated. A revision with more events than `limit` comes whole all
+       the same; when it does not fit the bytes, its events' previous values are left out; when it
+       does not fit even so, RESOURCE_EXHAUSTED names it. OUT_OF_RANGE: the log does not go back
+       that far, and the message names its oldest revision, or the revision is still to come. Blocks
+       on disk at most. With STORE_CAN_CHANGES. */
     void (*read_changes)(struct store *self, struct store_changes *changes);
 
     /* From now on calls `committed` after each commit that made revisions, on the thread that

@@ -17,6 +17,7 @@ TIMEOUT_S = 30
 
 READ = "stated.v1.StateService/Read"
 WRITE = "stated.v1.StateService/Write"
+WATCH = "stated.v1.StateService/Watch"
 HEALTH = "stated.v1.AdminService/Health"
 STATUS = "stated.v1.AdminService/Status"
 
@@ -156,6 +157,24 @@ class Client:
     def put(self, name, value):
         return self.write(put(name, value))
 
+    def watch(self, select, from_revision=0, limit=0, timeout_ms=0):
+        request = watch_request(select, from_revision, limit)
+        return self.call(WATCH, request, state_pb2.WatchResponse, timeout_ms)[0]
+
+    def begin(self, method, request, timeout_ms=0):
+        """Sends one call and does not wait; returns the request's id."""
+        frame = rpc_pb2.RequestFrame()
+        frame.calls.add(method=method, payload=request.SerializeToString(), timeout_ms=timeout_ms)
+        return self.connection.send(frame.SerializeToString())
+
+    def finish(self, response_type):
+        """The next reply that comes: (request id, response); RpcError when it is none."""
+        request_id, body = self.connection.receive()
+        reply = rpc_pb2.ReplyFrame.FromString(body).replies[0]
+        if reply.status.code != rpc_pb2.CODE_OK:
+            raise RpcError(reply.status)
+        return request_id, response_type.FromString(reply.payload)
+
     def health(self):
         return self.call(HEALTH, admin_pb2.HealthRequest(), admin_pb2.HealthResponse)[0]
 
@@ -176,6 +195,10 @@ def prefix(start):
 
 def span(start, end=b""):
     return state_pb2.Selector(range=state_pb2.Range(start=start, end=end))
+
+
+def watch_request(select, from_revision=0, limit=0):
+    return state_pb2.WatchRequest(select=select, from_revision=from_revision, limit=limit)
 
 
 def put(name, value):

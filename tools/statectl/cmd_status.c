@@ -76,8 +76,9 @@ static void add_queue(struct table *table, const Stated__V1__QueueStatus *queue)
     char text[UNITS_BYTES];
     add_count(table, "next ticket", queue->next_ticket);
     table_format(table, "calls");
-    table_format(table, "%" PRIu32 " running, %" PRIu32 " waiting (%s)", queue->running_calls,
-                 queue->waiting_calls, units_bytes(text, queue->waiting_bytes));
+    table_format(table, "%" PRIu32 " running, %" PRIu32 " waiting (%s), %" PRIu32 " parked",
+                 queue->running_calls, queue->waiting_calls,
+                 units_bytes(text, queue->waiting_bytes), queue->parked_calls);
     table_format(table, "since the start");
     table_format(table, "%" PRIu64 " refused, %" PRIu64 " expired, %" PRIu64 " cancelled",
                  queue->refused, queue->expired, queue->cancelled);
@@ -94,6 +95,9 @@ static void add_limits(struct table *table, const Stated__V1__Limits *limits)
     table_format(table, "%" PRIu32 " calls queued (%s), %" PRIu32 " a frame",
                  limits->max_queued_calls, units_bytes(text, limits->max_queued_bytes),
                  limits->max_calls_per_frame);
+    table_format(table, "%s", "");
+    table_format(table, "%" PRIu32 " calls parked, %" PRIu32 " a connection",
+                 limits->max_parked_calls, limits->max_parked_calls_per_connection);
     table_format(table, "%s", "");
     table_format(
         table, "%" PRIu32 " workers, timeouts %" PRIu32 " ms unless given, %" PRIu32 " ms at most",

@@ -74,6 +74,61 @@ enum stated_code stated_call_torn(struct stated_call *call, const char *format, 
    used up its memory: answer RESOURCE_EXHAUSTED. */
 void *stated_call_alloc(struct stated_call *call, size_t size) STATED_MUST_USE;
 
+/* Parked calls: those of PARK methods that have nothing to answer yet.
+
+   A handler of a PARK method answers at once, like any other, or parks its call and returns. A
+   parked call holds no thread, no lock and no ticket, only a little memory. Whoever has news for it
+   calls stated_parked_wake, from any thread; then the server calls `resume` for it, which answers
+   or stays parked. All calls of `resume` and `end`, of every service, come one after the other on
+   one thread of the server, so they must not wait and should be quick.
+
+   What was parked ends in one of these ways, exactly once, and `end` is called for each: `resume`
+   has answered; the caller's time is nearly over, or the server stops (`resume` says what is to be
+   said when nothing happened); the caller has gone.
+
+   A frame is answered when its last call is, so a call that may be parked should have a frame of
+   its own. Then it also needs the least memory: its request is gone once the handler has returned,
+   and what is to be kept of it has to be copied into the memory that stated_call_park gives. */
+struct stated_parked;
+
+/* Why `resume` is called. */
+enum stated_wake {
+    STATED_WAKE_CALLED,   /* stated_parked_wake; several calls of it may be one */
+    STATED_WAKE_TIMEOUT,  /* the time is over: what it returns is the answer */
+    STATED_WAKE_STOPPING, /* the server stops: as above */
+};
+
+/* What a service does with its parked calls; static. */
+struct stated_park_ops {
+    /* Answers as a handler does, into an empty response; or, when only called, stays parked with
+       `return stated_call_stay(call)`. memory is that of stated_call_park. */
+    enum stated_code (*resume)(struct stated_call *call, enum stated_wake why, void *memory,
+                               ProtobufCMessage *response);
+    /* The call is not parked any more and `memory` is about to go: take it off every list. Until
+       this has returned it may be woken, in vain. NULL when there is nothing to do. */
+    void (*end)(struct stated_call *call, void *memory);
+};
+
+/* For a handler of a PARK method: parks the call when the handler returns OK after this; when it
+   returns anything else, the call ends with that. *parked has `bytes` of memory of its own
+   (stated_parked_memory), zeroed, which last until `end` has returned. Errors are the call's
+   outcome already, so return them: RESOURCE_EXHAUSTED when as many calls are parked as may
+   (max_parked_calls, max_parked_calls_per_connection) or memory is out, UNAVAILABLE when the server
+   stops, INTERNAL for a method that is not PARK. */
+enum stated_code stated_call_park(struct stated_call *call, const struct stated_park_ops *ops,
+                                  size_t bytes, struct stated_parked **parked) STATED_MUST_USE;
+
+/* The memory that was asked for. */
+void *stated_parked_memory(struct stated_parked *parked);
+
+/* `resume` is to be called, soon and on the server's thread. From stated_call_park on, until `end`
+   has returned; any thread, with any locks: it never calls back on the caller's stack. */
+void stated_parked_wake(struct stated_parked *parked);
+
+/* In `resume`, when it was called: the call stays parked, and what was set in the response is
+   forgotten. Returns OK. */
+enum stated_code stated_call_stay(struct stated_call *call);
+
 /* A server: listeners, gate, workers. Opaque. */
 struct stated_server;
 
@@ -87,6 +142,8 @@ struct stated_server_options {
     uint32_t max_connections;
     uint32_t max_calls_per_frame;
     uint32_t max_calls_per_connection;
+    uint32_t max_parked_calls; /* more are refused; counted apart from all other calls */
+    uint32_t max_parked_calls_per_connection;
     uint32_t default_timeout_ms; /* of a call that names none */
     uint32_t max_timeout_ms;     /* a call that asks for more gets INVALID_ARGUMENT */
     uint32_t idle_timeout_ms; /* a connection without a completed request for this long is closed */
@@ -105,8 +162,10 @@ struct stated_server_options {
     {                                                                                              \
         .workers = 4, .max_queued_calls = 4096, .max_queued_bytes = 64u << 20,                     \
         .max_message_bytes = 1u << 20, .max_connections = 1024, .max_calls_per_frame = 1024,       \
-        .max_calls_per_connection = 1024, .default_timeout_ms = 5000, .max_timeout_ms = 600000,    \
-        .idle_timeout_ms = 300000, .drain_timeout_ms = 10000, .inline_light_reads = true           \
+        .max_calls_per_connection = 1024, .max_parked_calls = 16384,                               \
+        .max_parked_calls_per_connection = 4096, .default_timeout_ms = 5000,                       \
+        .max_timeout_ms = 600000, .idle_timeout_ms = 300000, .drain_timeout_ms = 10000,            \
+        .inline_light_reads = true                                                                 \
     }
 
 /* Makes a server that does not listen yet; options are copied. On failure *server is NULL and
