@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 /* Of a URL shown in a message: the message has to hold the advice as well. */
@@ -67,15 +68,45 @@ static const struct {
     {"wss", refuse_web}, {"ws", refuse_web},
 };
 
-/* What someone who wrote no scheme we know probably meant; "" when there is no telling. */
-static const char *guess_scheme(const char *url)
+/* What someone who wrote no URL of ours probably meant. */
+struct guess {
+    const char *scheme; /* "" when there is no telling */
+    const char *rest;   /* what comes behind its "://" */
+};
+
+/* A scheme of ours with something else than "://" behind it: "ipc:/x", "tcp//host:1", "tcp:host:1".
+   A path keeps one slash. */
+static struct guess guess_separator(const char *url)
+{
+    static const char *const ours[] = {"ipc", "tcp"};
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        size_t length = strlen(ours[i]);
+        const char *rest = url + length;
+        if (strncasecmp(url, ours[i], length) != 0 || (*rest != ':' && *rest != '/')) {
+            continue;
+        }
+        rest += *rest == ':';
+        size_t slashes = strspn(rest, "/");
+        rest += slashes > 0 && i == 0 ? slashes - 1 : slashes;
+        return (struct guess){.scheme = ours[i], .rest = rest};
+    }
+    return (struct guess){.scheme = "", .rest = url};
+}
+
+static struct guess guess(const char *url)
 {
     const char *separator = strstr(url, "://");
-    const char *rest = separator == NULL ? url : separator + 3;
-    if (rest[0] == '/' || rest[0] == '.') {
-        return "ipc";
+    struct guess guessed = separator == NULL ? guess_separator(url)
+                                             : (struct guess){.scheme = "", .rest = separator + 3};
+    if (guessed.scheme[0] != '\0') {
+        return guessed;
     }
-    return strrchr(rest, ':') != NULL ? "tcp" : "";
+    if (guessed.rest[0] == '/' || guessed.rest[0] == '.') {
+        guessed.scheme = "ipc";
+    } else if (strrchr(guessed.rest, ':') != NULL) {
+        guessed.scheme = "tcp";
+    }
+    return guessed;
 }
 
 enum stated_code endpoint_check(const char *url, struct stated_status *status)
@@ -88,12 +119,12 @@ enum stated_code endpoint_check(const char *url, struct stated_status *status)
             return schemes[i].check(url, rest, status);
         }
     }
-    const char *scheme = guess_scheme(url);
-    if (scheme[0] != '\0') {
+    struct guess guessed = guess(url);
+    if (guessed.scheme[0] != '\0' && guessed.rest[0] != '\0') {
         return stated_status_set(status, STATED_INVALID_ARGUMENT,
                                  "endpoint \"%.*s\" is no URL of ours; did you mean "
                                  "\"%s://%.*s\"?",
-                                 SHOWN / 2, url, scheme, SHOWN / 2, rest);
+                                 SHOWN / 2, url, guessed.scheme, SHOWN / 2, guessed.rest);
     }
     return stated_status_set(status, STATED_INVALID_ARGUMENT,
                              "endpoint \"%.*s\" is neither ipc://PATH nor tcp://HOST:PORT", SHOWN,

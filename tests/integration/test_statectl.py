@@ -71,8 +71,13 @@ class Keys(Served):
     def test_a_key_that_is_not_there(self):
         self.put(b"b", b"2")
         self.assertEqual(b"", self.refused(1, "get", "a\n", says="no such key: a\\n"))
-        for form in ("json", "jsonl", "raw", "table"):
-            self.assertIn(b"2", self.refused(1, "-o", form, "get", "a", "b", says="a"))
+        for form in ("raw", "table"):
+            self.assertIn(b"2", self.refused(1, "-o", form, "get", "a", "b", says="no such key: a"))
+        for form in ("json", "jsonl"):
+            done = self.run_it("-o", form, "get", "a", "b")
+            self.assertEqual((1, {"error": {"message": "no such key: a"}}),
+                             (done.status, json.loads(done.said)))
+            self.assertIn(b"2", done.out)
 
     def test_guards(self):
         first = self.json("put", "a", "1", "--if-absent")["revision"]

@@ -116,6 +116,46 @@ class Failures(Checks):
         for url in ("nonsense", "udp://127.0.0.1:1", "tcp://127.0.0.1", "ipc://"):
             self.refused(67, "-e", url, "ping", says=url)
 
+    def test_an_endpoint_that_is_nearly_one(self):
+        for url, meant in (("ipc:/run/x", "ipc:///run/x"), ("tcp//localhost:1", "tcp://localhost:1"),
+                           ("/run/x", "ipc:///run/x"), ("localhost:1", "tcp://localhost:1")):
+            self.refused(67, "-e", url, "ls", says=f'did you mean "{meant}"?')
+
+    def test_errors_as_json(self):
+        with server.Directory() as folder:
+            endpoint = f"ipc://{folder}/none"
+            for form in ("json", "jsonl"):
+                for arguments, error in (
+                        (["-e", endpoint, "ls"],
+                         {"message": f"no server at {endpoint}; start one with: stated --listen "
+                                     f"{endpoint}", "code": "UNAVAILABLE", "exit": 78}),
+                        (["-e", "ipc:/x", "ls"],
+                         {"message": 'endpoint "ipc:/x" is no URL of ours; did you mean '
+                                     '"ipc:///x"?', "code": "INVALID_ARGUMENT", "exit": 67}),
+                        (["poison", "eat"],
+                         {"message": "poison: 'eat' is neither show nor clear", "exit": 2}),
+                        (["get"], {"message": "get needs arguments; usage: statectl get KEY..."})):
+                    done = statectl.run("-o", form, *arguments)
+                    self.assertEqual((error.get("exit", 2), b""), (done.status, done.out))
+                    self.assertEqual({"error": error}, json.loads(done.said))
+                    self.assertEqual(1, done.said.count("\n"))
+        with fake_server.FakeServer({sp.READ: (rpc_pb2.CODE_RESOURCE_EXHAUSTED, "later")}) as fake:
+            done = statectl.run("-o", "json", "-e", fake.endpoint, "get", "a")
+        self.assertEqual({"message": "later", "code": "RESOURCE_EXHAUSTED", "exit": 72},
+                         json.loads(done.said)["error"])
+
+    def test_what_a_server_says_does_not_command_the_terminal(self):
+        hostile = "red \x1b[31m and\nnext\x07"
+        tame = "red \\x1b[31m and\\nnext\\x07"
+        health = admin_pb2.HealthResponse(state=1, reason=hostile)
+        status = admin_pb2.StatusResponse(version=hostile, endpoints=[hostile])
+        with fake_server.FakeServer({sp.READ: (rpc_pb2.CODE_INTERNAL, hostile), sp.HEALTH: health,
+                                     sp.STATUS: status}) as fake:
+            self.refused(77, "-e", fake.endpoint, "get", "a", says=tame)
+            done = statectl.run("-e", fake.endpoint, "health")
+            self.assertEqual(f"draining: {tame}\n", done.out.decode())
+            self.assertEqual(2, self.ok("-e", fake.endpoint, "status").count(tame))
+
     def refused_with(self, code, commands):
         methods = (sp.READ, sp.WRITE, sp.HEALTH, sp.STATUS, QUEUE, CLEAR_POISON)
         name = rpc_pb2.Code.Name(code)
@@ -426,6 +466,30 @@ class OnATerminal(Checks, server.ServedTestCase):
         self.assertRegex(row, r"\A日本  +\d+  v+…\Z")
         self.assertEqual(60, len(row) + 2)
 
+    def test_colours_when_told(self):
+        self.put(b"a", b"1")
+        always = statectl.run("--color", "always", "-e", self.server.ipc, "-o", "table", "ls",
+                              NO_COLOR="1")
+        self.assertIn(b"\x1b[1mKEY", always.out)
+        self.assertNotIn(b"\x1b", self.show("--color", "never", "ls"))
+        self.assertNotIn(b"\x1b", self.show("ls", STATECTL_COLOR="never"))
+        self.assertIn(b"\x1b[1mKEY", self.show("ls", "--color=auto", STATECTL_COLOR="never"))
+        self.refused(2, "--color", "blue", "ls", says="'blue' is none of auto, always, never")
+        self.refused(2, "ls", says="STATECTL_COLOR: 'blue'", STATECTL_COLOR="blue")
+
+    def test_errors_are_red(self):
+        for variables, start in (({}, b"\x1b[31mstatectl:\x1b[0m no such"),
+                                 ({"TERM": "dumb"}, b"statectl: no such")):
+            status, shown = statectl.run_on_terminal("-e", self.server.ipc, "get", "none",
+                                                     **variables)
+            self.assertEqual(1, status)
+            self.assertTrue(shown.startswith(start), shown)
+
+    def test_no_bar_on_a_dumb_terminal(self):
+        shown = self.show("import", "/dev/null", "--progress", TERM="dumb")
+        self.assertNotIn(b"[#", shown)
+        self.assertNotIn(b"\x1b", shown)
+
     def test_no_colours(self):
         self.put(b"a", b"1")
         for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
@@ -442,11 +506,45 @@ class OnATerminal(Checks, server.ServedTestCase):
 
     def test_watch(self):
         terminal = statectl.Terminal("-e", self.server.ipc, "queue", "--watch")
-        terminal.wait_for(b"\x1b[H\x1b[2J", times=3)
+        terminal.wait_for(b"\x1b[H", times=3)
         terminal.type(b"\x03")
         status, shown = terminal.end()
         self.assertEqual(130, status)
         self.assertIn(b"0 waiting", shown)
+
+    def test_watch_of_a_server_that_goes_and_comes(self):
+        with server.Server() as running:
+            terminal = statectl.Terminal("-e", running.ipc, "--timeout", "300", "status", "--watch",
+                                         "--interval", "50")
+            terminal.wait_for(b"lmdb, sync")
+            running.kill()
+            terminal.wait_for(b"statectl:\x1b[0m ")
+            running.start()
+            terminal.shown = b""
+            terminal.wait_for(b"lmdb, sync")
+            terminal.type(b"\x03")
+            self.assertEqual(130, terminal.end()[0])
+
+    def test_watch_on_a_terminal_that_cannot_move_its_cursor(self):
+        terminal = statectl.Terminal("-e", self.server.ipc, "queue", "--watch", "--interval", "50",
+                                     TERM="dumb")
+        terminal.wait_for(b"0 waiting", times=3)
+        terminal.type(b"\x03")
+        status, shown = terminal.end()
+        self.assertEqual(130, status)
+        self.assertNotIn(b"\x1b", shown)
+
+    def test_a_picture_is_cut_to_the_screen(self):
+        calls = [admin_pb2.QueuedCall(ticket=i, method="m" * 200) for i in range(1, 60)]
+        picture = admin_pb2.QueueResponse(waiting=calls, waiting_calls=59)
+        with fake_server.FakeServer({QUEUE: picture}) as fake:
+            terminal = statectl.Terminal("-e", fake.endpoint, "queue", "--watch")
+            terminal.wait_for(b"\x1b[J")
+            terminal.type(b"\x03")
+            status, shown = terminal.end()
+        self.assertEqual(130, status)
+        first = shown[:shown.index(b"\x1b[J")]
+        self.assertEqual(23, first.count(b"\n"))
 
     def test_watch_elsewhere(self):
         with statectl.start("-e", self.server.ipc, "queue", "-w", "-o", "jsonl") as running:

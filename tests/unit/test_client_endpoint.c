@@ -58,6 +58,15 @@ static void test_says_what_was_meant(void **state)
     assert_refused("tpc://localhost:7420", "did you mean \"tcp://localhost:7420\"");
     assert_refused("unix:///run/x", "did you mean \"ipc:///run/x\"");
     assert_refused("TCP://localhost:7420", "did you mean \"tcp://localhost:7420\"");
+    assert_refused("ipc:/run/x", "did you mean \"ipc:///run/x\"");
+    assert_refused("ipc//run/x", "did you mean \"ipc:///run/x\"");
+    assert_refused("IPC:x", "did you mean \"ipc://x\"");
+    assert_refused("tcp//localhost:7420", "did you mean \"tcp://localhost:7420\"");
+    assert_refused("tcp:localhost:7420", "did you mean \"tcp://localhost:7420\"");
+    assert_refused("tcp:/localhost:7420", "did you mean \"tcp://localhost:7420\"");
+    assert_refused("tcpserver:7420", "did you mean \"tcp://tcpserver:7420\"");
+    assert_refused("ipc:", "neither");
+    assert_refused("tcp:", "neither");
     assert_refused("nonsense", "neither");
 }
 

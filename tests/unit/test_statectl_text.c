@@ -121,6 +121,22 @@ static void test_tells_utf8_from_other_bytes(void **state)
     assert_false(text_is_utf8(BYTES("\xf4\x90\x80\x80")));
 }
 
+static void test_safe_messages(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"", ""},
+        {"plain é C:\\x", "plain é C:\\x"},
+        {"\033[31m\n\t\x7f", "\\x1b[31m\\n\\t\\x7f"},
+        {"\xff\xc2\x9b", "\\xff\\xc2\\x9b"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        char *safe = text_safe(pairs[i][0]);
+        assert_string_equal(safe, pairs[i][1]);
+        free(safe);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_counts_columns),
         cmocka_unit_test(test_a_block_keeps_its_lines),
         cmocka_unit_test(test_tells_utf8_from_other_bytes),
+        cmocka_unit_test(test_safe_messages),
     };
     setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, NULL, NULL);

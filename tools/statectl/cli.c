@@ -10,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_TIMEOUT = 0x1000, KEY_BASE64 };
+enum { KEY_TIMEOUT = 0x1000, KEY_BASE64, KEY_COLOUR };
 
 static const struct argp_option global_options[] = {
     {NULL, 0, NULL, 0, "Of every command:", -2},
     {"endpoint", 'e', "URL", 0, "The server: ipc:///PATH or tcp://HOST:PORT", -2},
     {"output", 'o', "FORMAT", 0, "auto, json, jsonl, raw or table", -2},
     {"timeout", KEY_TIMEOUT, "MS", 0, "Of each call and of connecting (5000)", -2},
+    {"color", KEY_COLOUR, "WHEN", 0, "auto, always or never", -2},
     {"base64", KEY_BASE64, NULL, 0, "Keys on the command line are in base64", -2},
     {0},
 };
@@ -32,6 +33,8 @@ static error_t parse_global_option(int key, char *text, struct argp_state *state
         return ctl_set_output(ctl, "--output", text) ? 0 : CLI_REFUSED;
     case KEY_TIMEOUT:
         return ctl_set_timeout(ctl, "--timeout", text) ? 0 : CLI_REFUSED;
+    case KEY_COLOUR:
+        return ctl_set_colours("--color", text) ? 0 : CLI_REFUSED;
     case KEY_BASE64:
         ctl->keys_in_base64 = true;
         return 0;

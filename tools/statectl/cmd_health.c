@@ -3,8 +3,11 @@
 #include "statectl/errors.h"
 #include "statectl/json.h"
 #include "statectl/message_json.h"
+#include "statectl/text.h"
 
 #include "stated/v1/admin.stated-client.h"
+
+#include <stdlib.h>
 
 static void print(const struct ctl *ctl, const Stated__V1__HealthResponse *health)
 {
@@ -17,7 +20,9 @@ static void print(const struct ctl *ctl, const Stated__V1__HealthResponse *healt
     bool serves = health->state == STATED__V1__HEALTH_RESPONSE__STATE__STATE_SERVING;
     printf("%s%s%s", serves ? output_green() : output_red(),
            json_string_value(json_object_get(object, "state")), output_plain());
-    printf("%s%s\n", health->reason[0] != '\0' ? ": " : "", health->reason);
+    char *reason = text_safe(health->reason);
+    printf("%s%s\n", reason[0] != '\0' ? ": " : "", reason);
+    free(reason);
     json_decref(object);
 }
 

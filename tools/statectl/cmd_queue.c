@@ -1,21 +1,21 @@
 /* queue: who holds the lock, who waits for it, since when. */
 #include "statectl/commands.h"
 #include "statectl/errors.h"
-#include "statectl/interrupt.h"
+#include "statectl/live.h"
 #include "statectl/message_json.h"
 #include "statectl/queue_view.h"
 
 #include "stated/v1/admin.stated-client.h"
 
-enum { KEY_LIMIT = 0x100, WATCH_INTERVAL_MS = 500, MAX_LIMIT = 1000 };
+enum { KEY_LIMIT = 0x100, MAX_LIMIT = 1000 };
 
 struct queue_options {
-    bool watch;
+    struct live live;
     uint64_t limit;
 };
 
 static const struct argp_option options[] = {
-    {"watch", 'w', NULL, 0, "Twice a second, until Ctrl-C", 0},
+    LIVE_OPTIONS,
     {"limit", KEY_LIMIT, "N", 0, "Show at most N calls of each kind (20)", 0},
     {0},
 };
@@ -23,31 +23,15 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct queue_options *self = state->input;
-    switch (key) {
-    case 'w':
-        self->watch = true;
-        return 0;
-    case KEY_LIMIT:
-        return cli_number("--limit", text, 1, MAX_LIMIT, &self->limit) ? 0 : CLI_REFUSED;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    if (key != KEY_LIMIT) {
+        return live_parse(&self->live, key, text);
     }
+    return cli_number("--limit", text, 1, MAX_LIMIT, &self->limit) ? 0 : CLI_REFUSED;
 }
 
-/* Each picture replaces the one before on a terminal, in one piece; elsewhere it is set apart. */
-static void start_picture(const struct ctl *ctl, const struct queue_options *given)
+static int show(struct ctl *ctl, const void *argument)
 {
-    static char whole[1 << 16];
-    if (given->watch && output_is_terminal()) {
-        setvbuf(stdout, whole, _IOFBF, sizeof whole);
-        printf("\033[H\033[2J%s, until Ctrl-C\n\n", ctl->endpoint);
-    } else if (given->watch) {
-        putchar('\n');
-    }
-}
-
-static int show(struct ctl *ctl, const struct queue_options *given)
-{
+    const struct queue_options *given = argument;
     Stated__V1__QueueRequest request = STATED__V1__QUEUE_REQUEST__INIT;
     Stated__V1__QueueResponse *queue;
     struct stated_status status;
@@ -59,34 +43,20 @@ static int show(struct ctl *ctl, const struct queue_options *given)
     if (format == OUTPUT_JSON || format == OUTPUT_JSONL) {
         output_json(message_json(&queue->base), format);
     } else {
-        start_picture(ctl, given);
         queue_view_print(queue);
     }
     stated__v1__queue_response__free_unpacked(queue, NULL);
-    return output_finish(EXIT_DONE);
+    return EXIT_DONE;
 }
 
 static int run(struct ctl *ctl, int argc, char **argv)
 {
-    struct queue_options given = {.limit = 20};
+    struct queue_options given = {.live = LIVE_INIT, .limit = 20};
     struct cli_arguments arguments;
     if (!cli_parse(ctl, &cmd_queue, argc, argv, &given, &arguments)) {
         return EXIT_USAGE;
     }
-    int code = ctl_connect(ctl);
-    if (code == EXIT_DONE && given.watch) {
-        interrupt_defer();
-    }
-    if (code == EXIT_DONE) {
-        code = show(ctl, &given);
-    }
-    while (code == EXIT_DONE && given.watch) {
-        code = interrupt_sleep(WATCH_INTERVAL_MS);
-        if (code == EXIT_DONE) {
-            code = show(ctl, &given);
-        }
-    }
-    return code;
+    return live_run(&given.live, ctl, show, &given);
 }
 
 const struct command cmd_queue = {

@@ -1,13 +1,22 @@
 /* status: what the server says about itself. */
 #include "statectl/commands.h"
 #include "statectl/errors.h"
+#include "statectl/live.h"
 #include "statectl/message_json.h"
 #include "statectl/table.h"
+#include "statectl/text.h"
 #include "statectl/units.h"
 
 #include "stated/v1/admin.stated-client.h"
 
 #include <inttypes.h>
+
+static const struct argp_option options[] = {LIVE_OPTIONS, {0}};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    return live_parse(state->input, key, text);
+}
 
 static void add_count(struct table *table, const char *name, uint64_t number)
 {
@@ -26,7 +35,7 @@ static void add_bytes(struct table *table, const char *name, uint64_t bytes)
 static void add_text(struct table *table, const char *name, const char *text)
 {
     table_format(table, "%s", name);
-    table_format(table, "%s", text);
+    table_add(table, text_safe(text));
 }
 
 static void add_server(struct table *table, const Stated__V1__StatusResponse *server)
@@ -122,19 +131,12 @@ static void print(const Stated__V1__StatusResponse *server)
     table_deinit(&table);
 }
 
-static int run(struct ctl *ctl, int argc, char **argv)
+static int show(struct ctl *ctl, const void *argument)
 {
     Stated__V1__StatusRequest request = STATED__V1__STATUS_REQUEST__INIT;
     Stated__V1__StatusResponse *server;
     struct stated_status status;
-    struct cli_arguments arguments;
-    if (!cli_parse(ctl, &cmd_status, argc, argv, NULL, &arguments)) {
-        return EXIT_USAGE;
-    }
-    int code = ctl_connect(ctl);
-    if (code != EXIT_DONE) {
-        return code;
-    }
+    (void)argument;
     if (stated_v1_admin_service_status(ctl->client, NULL, &request, &server, &status) !=
         STATED_OK) {
         return error_call(&status);
@@ -149,6 +151,16 @@ static int run(struct ctl *ctl, int argc, char **argv)
     return EXIT_DONE;
 }
 
+static int run(struct ctl *ctl, int argc, char **argv)
+{
+    struct live live = LIVE_INIT;
+    struct cli_arguments arguments;
+    if (!cli_parse(ctl, &cmd_status, argc, argv, &live, &arguments)) {
+        return EXIT_USAGE;
+    }
+    return live_run(&live, ctl, show, NULL);
+}
+
 const struct command cmd_status = {
     .name = "status",
     .arguments = "",
@@ -157,7 +169,10 @@ const struct command cmd_status = {
             "-o json every field of AdminService/Status.\n\n"
             "Examples:\n"
             "  statectl status\n"
+            "  statectl status --watch\n"
             "  statectl -o json status | jq .store.revision\n",
+    .options = options,
+    .parser = parse,
     .least_arguments = 0,
     .most_arguments = 0,
     .run = run,

@@ -17,6 +17,7 @@ enum { MAX_MESSAGE_BYTES = 1 << 30, USUAL_MESSAGE_BYTES = 1 << 20 };
 bool ctl_set_output(struct ctl *self, const char *origin, const char *text)
 {
     if (output_format_parse(text, &self->format)) {
+        errors_as_json(self->format == OUTPUT_JSON || self->format == OUTPUT_JSONL);
         return true;
     }
     error_say("%s: '%s' is none of auto, json, jsonl, raw, table", origin, text);
@@ -33,6 +34,17 @@ bool ctl_set_timeout(struct ctl *self, const char *origin, const char *text)
     return true;
 }
 
+bool ctl_set_colours(const char *origin, const char *text)
+{
+    enum output_colours colours;
+    if (!output_colours_parse(text, &colours)) {
+        error_say("%s: '%s' is none of auto, always, never", origin, text);
+        return false;
+    }
+    output_set_colours(colours);
+    return true;
+}
+
 int ctl_init(struct ctl *self)
 {
     *self = (struct ctl){.format = OUTPUT_AUTO, .timeout_ms = DEFAULT_TIMEOUT_MS};
@@ -40,9 +52,11 @@ int ctl_init(struct ctl *self)
     const char *endpoint = getenv("STATECTL_ENDPOINT");
     const char *output = getenv("STATECTL_OUTPUT");
     const char *timeout = getenv("STATECTL_TIMEOUT");
+    const char *colours = getenv("STATECTL_COLOR");
     self->endpoint = endpoint != NULL && endpoint[0] != '\0' ? endpoint : self->default_endpoint;
     if ((output != NULL && !ctl_set_output(self, "STATECTL_OUTPUT", output)) ||
-        (timeout != NULL && !ctl_set_timeout(self, "STATECTL_TIMEOUT", timeout))) {
+        (timeout != NULL && !ctl_set_timeout(self, "STATECTL_TIMEOUT", timeout)) ||
+        (colours != NULL && !ctl_set_colours("STATECTL_COLOR", colours))) {
         return EXIT_USAGE;
     }
     return EXIT_DONE;

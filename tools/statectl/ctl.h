@@ -20,8 +20,8 @@ struct ctl {
     struct stated_client *client; /* NULL until ctl_connect */
 };
 
-/* Defaults, then the environment: STATECTL_ENDPOINT, STATECTL_OUTPUT, STATECTL_TIMEOUT. EXIT_DONE,
- * or EXIT_USAGE after saying which one is wrong. */
+/* Defaults, then the environment: STATECTL_ENDPOINT, STATECTL_OUTPUT, STATECTL_TIMEOUT,
+   STATECTL_COLOR. EXIT_DONE, or EXIT_USAGE after saying which one is wrong. */
 int ctl_init(struct ctl *self) STATED_MUST_USE;
 
 /* Ends the connection, if there is one. */
@@ -48,5 +48,6 @@ bool ctl_key(const struct ctl *self, char *argument, ProtobufCBinaryData *key) S
 /* A global option's value by its name, wherever it was given. False after saying what is wrong. */
 bool ctl_set_output(struct ctl *self, const char *origin, const char *text) STATED_MUST_USE;
 bool ctl_set_timeout(struct ctl *self, const char *origin, const char *text) STATED_MUST_USE;
+bool ctl_set_colours(const char *origin, const char *text) STATED_MUST_USE;
 
 #endif

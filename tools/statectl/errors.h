@@ -4,6 +4,8 @@
 
 #include "stated/status.h"
 
+#include <stdbool.h>
+
 enum {
     EXIT_DONE = 0,
     EXIT_NEGATIVE = 1, /* no such key, a guard did not hold, the order was broken, not serving */
@@ -11,6 +13,11 @@ enum {
     EXIT_CALL = 64,    /* plus the status code of the call that failed */
     EXIT_SIGNAL = 128, /* plus the number of the signal: 130 interrupted, 141 closed pipe */
 };
+
+/* From now on what is said is one JSON object a line: {"error":{"message":...}}, with "code" and
+   "retry_after_ms" for a call that failed, and "exit" where the exit code is known. Main thread,
+   before other threads say something. */
+void errors_as_json(bool wanted);
 
 /* Prints "statectl: " and the message (printf style) as one line on standard error. Any thread. */
 void error_say(const char *format, ...) STATED_PRINTF(1, 2);

@@ -45,33 +45,74 @@ size_t output_columns(void)
     return size.ws_col;
 }
 
-static const char *colour(const char *sequence)
+static enum output_colours colours;
+
+bool output_colours_parse(const char *text, enum output_colours *chosen)
+{
+    static const char *const names[] = {"auto", "always", "never"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *chosen = (enum output_colours)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void output_set_colours(enum output_colours chosen)
+{
+    colours = chosen;
+}
+
+bool output_has_cursor(void)
+{
+    const char *terminal = getenv("TERM");
+    return terminal != NULL && terminal[0] != '\0' && strcmp(terminal, "dumb") != 0;
+}
+
+static const char *colour(int fd, const char *sequence)
 {
     const char *off = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
-    bool has_colours = output_is_terminal() && (off == NULL || off[0] == '\0') &&
-                       terminal != NULL && strcmp(terminal, "dumb") != 0;
+    bool is_off = off != NULL && off[0] != '\0';
+    bool has_colours =
+        colours == OUTPUT_COLOURS_ALWAYS ||
+        (colours == OUTPUT_COLOURS_AUTO && !is_off && output_has_cursor() && isatty(fd));
     return has_colours ? sequence : "";
 }
 
 const char *output_bold(void)
 {
-    return colour("\033[1m");
+    return colour(STDOUT_FILENO, "\033[1m");
+}
+
+const char *output_dim(void)
+{
+    return colour(STDOUT_FILENO, "\033[2m");
 }
 
 const char *output_red(void)
 {
-    return colour("\033[31m");
+    return colour(STDOUT_FILENO, "\033[31m");
 }
 
 const char *output_green(void)
 {
-    return colour("\033[32m");
+    return colour(STDOUT_FILENO, "\033[32m");
 }
 
 const char *output_plain(void)
 {
-    return colour("\033[0m");
+    return colour(STDOUT_FILENO, "\033[0m");
+}
+
+const char *output_error_red(void)
+{
+    return colour(STDERR_FILENO, "\033[31m");
+}
+
+const char *output_error_plain(void)
+{
+    return colour(STDERR_FILENO, "\033[0m");
 }
 
 void output_json(json_t *document, enum output_format format)

@@ -30,11 +30,28 @@ bool output_is_terminal(void);
 /* Columns of the terminal; 0 when standard output is none. */
 size_t output_columns(void);
 
-/* Start and end of text in a colour; "" when there are to be none (no terminal, NO_COLOR set). */
+enum output_colours { OUTPUT_COLOURS_AUTO, OUTPUT_COLOURS_ALWAYS, OUTPUT_COLOURS_NEVER };
+
+/* "auto", "always", "never". False when text is none of them. */
+bool output_colours_parse(const char *text, enum output_colours *colours) STATED_MUST_USE;
+
+/* When there are colours from now on. Main thread. */
+void output_set_colours(enum output_colours colours);
+
+/* Whether the terminal moves its cursor when told so: TERM says that it is not a dumb one. */
+bool output_has_cursor(void);
+
+/* Start and end of text in a colour; "" when there are to be none: with auto, when standard output
+   is no terminal, TERM is dumb, or NO_COLOR is set. */
 const char *output_bold(void);
+const char *output_dim(void);
 const char *output_red(void);
 const char *output_green(void);
 const char *output_plain(void);
+
+/* The same for what goes to standard error. */
+const char *output_error_red(void);
+const char *output_error_plain(void);
 
 /* Prints a document as JSON or JSONL and frees it. */
 void output_json(json_t *document, enum output_format format);

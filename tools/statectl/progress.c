@@ -1,5 +1,6 @@
 #include "statectl/progress.h"
 
+#include "statectl/output.h"
 #include "statectl/units.h"
 
 #include "base/clock.h"
@@ -13,9 +14,10 @@ enum { BAR_INTERVAL_MS = 100, LINE_INTERVAL_MS = 1000, BAR_COLUMNS = 24 };
 void progress_init(struct progress *self, bool wants_lines, uint64_t all_bytes)
 {
     uint64_t now_ns = clock_now_ns();
-    *self = (struct progress){.kind = isatty(STDERR_FILENO) ? PROGRESS_BAR
-                                      : wants_lines         ? PROGRESS_LINES
-                                                            : PROGRESS_NONE,
+    bool has_bar = isatty(STDERR_FILENO) && output_has_cursor();
+    *self = (struct progress){.kind = has_bar       ? PROGRESS_BAR
+                                      : wants_lines ? PROGRESS_LINES
+                                                    : PROGRESS_NONE,
                               .all_bytes = all_bytes,
                               .began_ns = now_ns,
                               .shown_ns = now_ns};

@@ -16,7 +16,7 @@ struct progress {
     bool is_on_screen; /* a bar to wipe */
 };
 
-/* A bar when standard error is a terminal; else lines when asked for. */
+/* A bar when standard error is a terminal that is not dumb; else lines when asked for. */
 void progress_init(struct progress *self, bool wants_lines, uint64_t all_bytes);
 
 /* Tells how much is done; shows it when the last time was long enough ago. */

@@ -86,6 +86,23 @@ char *text_of(ProtobufCBinaryData bytes, size_t columns)
     return text;
 }
 
+char *text_safe(const char *message)
+{
+    size_t length = strlen(message);
+    char *text = memory_new(length * 4 + 1, 1);
+    char *end = text;
+    for (size_t at = 0; at < length;) {
+        char shown[SHOWN_BYTES];
+        if (message[at] == '\\') {
+            *end++ = message[at++];
+        } else {
+            at += show((const uint8_t *)message + at, length - at, shown);
+            end = stpcpy(end, shown);
+        }
+    }
+    return text;
+}
+
 char *text_block(ProtobufCBinaryData bytes)
 {
     char *text = memory_new(bytes.len * 4 + 2, 1);

@@ -13,6 +13,10 @@ bool text_is_utf8(ProtobufCBinaryData bytes);
    so many columns, with "…" at the end (0 = not cut). To free. */
 char *text_of(ProtobufCBinaryData bytes, size_t columns);
 
+/* A message with what came from outside in it: what a terminal would obey, and what is not UTF-8,
+   becomes \n, \xNN; backslashes stay. To free. */
+char *text_safe(const char *message);
+
 /* The same for a text that may have lines and tabs, and ends its last line. To free. */
 char *text_block(ProtobufCBinaryData bytes);
 
