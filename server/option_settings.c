@@ -218,7 +218,9 @@ static int take_line(void *context, const char *section, const char *name, const
     }
     for (int i = 0; i < N_KEYS; i++) {
         if (strcmp(option_kinds[i].name, name) == 0) {
-            set(self, (enum option_key)i, value, self->config);
+            char source[sizeof(self->listen_source)];
+            snprintf(source, sizeof(source), "%s in %s", name, self->config);
+            set(self, (enum option_key)i, value, source);
             return 1;
         }
     }

@@ -52,14 +52,14 @@ extern const struct option_kind option_kinds[N_KEYS];
 /* A value as it was given, and by whom. */
 struct setting {
     char *text; /* NULL = not given */
-    char source[64];
+    char source[160];
 };
 
 /* All that was given. Zeroed before settings_read. */
 struct settings {
     struct setting values[N_KEYS];
     char *listen[OPTIONS_LISTEN_MAX];
-    char listen_source[64];
+    char listen_source[160];
     size_t n_listen;
     char *config;
     char error[512]; /* "" while all is well */

@@ -4,7 +4,8 @@
    usage: test_rwlock_schedules [DEPTH [SEED]]; or TEST_SEED=n in the environment
 
    After every event the real lock and the reference must agree on the state, ticket and reason of
-   each call, on what the event granted and dropped, and on every count. */
+   each call, on what the event granted and dropped, and on every count. In the random ones no call
+   waits for more runs than were in front of it. */
 #include "reference_lock.h"
 
 #include "test.h"
@@ -362,6 +363,47 @@ static void test_every_short_schedule_agrees(void **state)
     assert_true(n_schedules > 1000);
 }
 
+/* ---- how long a call waits */
+
+/* Ghosts: while a call is queued, at most so many runs may be granted before its own. */
+static struct {
+    uint32_t most;
+    uint32_t seen;
+} waits[REFERENCE_CALLS_MAX];
+static uint32_t n_longest_waits; /* of calls that waited for as many runs as they may */
+
+/* What is queued ahead of a call: each write may head a run, and each group of reads between writes
+   may be one; those right before a read go along with it. */
+static uint32_t runs_ahead(size_t call)
+{
+    uint32_t runs = 0;
+    enum gate_access last = GATE_WRITE;
+    for (size_t i = 0; i < call; i++) {
+        if (world.entries[i].state == GATE_QUEUED) {
+            enum gate_access access = world.entries[i].access;
+            runs += access == GATE_WRITE || last == GATE_WRITE;
+            last = access;
+        }
+    }
+    bool goes_along = last == GATE_READ && world.entries[call].access == GATE_READ;
+    return runs - goes_along;
+}
+
+/* After an event that granted a run, or none; calls from `first` on are new. */
+static void watch_waits(size_t first, bool granted)
+{
+    for (size_t i = 0; i < world.n; i++) {
+        if (i >= first) {
+            waits[i].seen = 0;
+            waits[i].most = runs_ahead(i);
+        } else if (granted && world.entries[i].state == GATE_QUEUED) {
+            waits[i].seen++;
+            expect(waits[i].seen <= waits[i].most, "how many runs a call waits for");
+            n_longest_waits += waits[i].seen == waits[i].most && waits[i].most > 1;
+        }
+    }
+}
+
 /* ---- long random schedules */
 
 static bool run_random_schedule(unsigned schedule_seed, size_t *failed_at)
@@ -381,7 +423,9 @@ static bool run_random_schedule(unsigned schedule_seed, size_t *failed_at)
         } while ((schedule[i].kind == DRAIN || schedule[i].kind == POISON) &&
                  rand_r(&random) % 8 != 0);
         *failed_at = i + 1;
+        size_t n_before = world.n;
         apply_and_compare(schedule[i]);
+        watch_waits(n_before, world.step.granted.count > 0);
         if (finding != NULL) {
             return false;
         }
@@ -394,6 +438,7 @@ static void test_long_random_schedules_agree(void **state)
     (void)state;
     size_t failed_at = 0;
     n_events = 0;
+    n_longest_waits = 0;
     print_message("seeds from %u on, %d schedules\n", seed, RANDOM_SCHEDULES);
     for (unsigned i = 0; i < RANDOM_SCHEDULES; i++) {
         if (!run_random_schedule(seed + i, &failed_at)) {
@@ -402,7 +447,9 @@ static void test_long_random_schedules_agree(void **state)
             fail();
         }
     }
-    print_message("%llu events compared\n", (unsigned long long)n_events);
+    print_message("%llu events compared; %u calls waited for as many runs as may be\n",
+                  (unsigned long long)n_events, n_longest_waits);
+    assert_true(n_longest_waits > 100); /* the bound is a tight one */
 }
 
 /* The control: a reference with a mistake in it must not agree. */

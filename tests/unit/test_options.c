@@ -234,6 +234,11 @@ static void test_a_wrong_value_is_named_with_its_source(void **state)
     write_config("workers = 8\n\nworkerz = 9\n", path);
     COMPLAINS("line 3: \"workerz\" is no option", );
     unlink(path);
+    write_config("max-queue = 9\nworkers = nine\n", path);
+    char bad_value[80];
+    snprintf(bad_value, sizeof(bad_value), "workers in %s is \"nine\"; it has to be", path);
+    COMPLAINS(bad_value, );
+    unlink(path);
     write_config("[server]\nworkers = 8\n", path);
     COMPLAINS("the section [server] is unknown", );
     unlink(path);
