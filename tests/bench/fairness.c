@@ -1,10 +1,10 @@
 /* Who waits how long: one writer among many greedy readers, and a modest client beside a greedy
    one.
 
-   usage: fairness NAME URL SECONDS
+   usage: fairness URL SECONDS
 
-   Prints one line of figures for the server at URL, a busy_server. Times are of the server's clock
-   (admission to grant) unless they say round trip. */
+   Prints figures of the server at URL, a busy_server, as one JSON object; measure_order makes a
+   table of them. Waits are the server's (admission to grant), round trips the client's. */
 #include "busy.stated-client.h"
 
 #include <stated/client.h>
@@ -32,6 +32,7 @@ struct sample {
     uint64_t changes; /* it saw */
     uint64_t round_trip_ns;
     uint32_t wait_us;
+    uint32_t hold_us; /* with the wait for a worker */
     uint32_t queued_ahead;
     bool is_write;
 };
@@ -80,6 +81,7 @@ static void call_once(struct worker *self)
                                                    .changes = response->changes,
                                                    .round_trip_ns = now_ns() - start_ns,
                                                    .wait_us = status.order.wait_us,
+                                                   .hold_us = status.order.hold_us,
                                                    .queued_ahead = status.order.queued_ahead,
                                                    .is_write = self->is_write};
     }
@@ -152,7 +154,7 @@ static size_t count_overtaken(struct sample *samples, size_t n)
 }
 
 /* F1 and F2. Only a busy_server that has served nobody yet gives a count that starts at 0. */
-static void measure_writer(const char *name, const char *url, unsigned seconds)
+static void measure_writer(const char *url, unsigned seconds)
 {
     static struct worker workers[READERS + 1];
     atomic_store(&stopping, false);
@@ -183,14 +185,11 @@ static void measure_writer(const char *name, const char *url, unsigned seconds)
         wait_us[i] = writer->samples[i].wait_us;
         queue_us[i] = (uint64_t)writer->samples[i].queued_ahead * seconds * 1000000u / n;
     }
-    printf("%-14s F1 %zu of %zu replies out of ticket order, %llu errors\n", name,
-           count_overtaken(all, n), n, (unsigned long long)errors);
-    printf(
-        "%-14s F2 writer: %zu writes beside %zu reads, wait p50 %llu us, p99 %llu us; work queued "
-        "ahead of it p99 %llu us\n",
-        name, writer->n, n - writer->n, (unsigned long long)quantile(wait_us, writer->n, 0.5),
-        (unsigned long long)quantile(wait_us, writer->n, 0.99),
-        (unsigned long long)quantile(queue_us, writer->n, 0.99));
+    printf("{\"replies\": %zu, \"overtaken\": %zu, \"errors\": %llu, \"writes\": %zu, "
+           "\"write_wait_p99_us\": %llu, \"queue_ahead_p99_us\": %llu, ",
+           n, count_overtaken(all, n), (unsigned long long)errors, writer->n,
+           (unsigned long long)quantile(wait_us, writer->n, 0.99),
+           (unsigned long long)quantile(queue_us, writer->n, 0.99));
     free(workers[READERS].samples);
     free(queue_us);
     free(wait_us);
@@ -232,7 +231,14 @@ static void ask_again(struct greedy *self)
     }
 }
 
-static uint64_t modest_p99_us(const char *url, unsigned seconds)
+/* What the modest client sees: p99 of its round trips, and of their parts between admission and
+   the end of the call. */
+struct modest_times {
+    uint64_t round_trip_us;
+    uint64_t in_server_us;
+};
+
+static struct modest_times measure_modest(const char *url, unsigned seconds)
 {
     static struct worker modest;
     atomic_store(&stopping, false);
@@ -241,44 +247,47 @@ static uint64_t modest_p99_us(const char *url, unsigned seconds)
     pthread_join(modest.thread, NULL);
     stated_client_close(modest.client);
     uint64_t *round_trips = calloc(modest.n + 1, sizeof(*round_trips));
+    uint64_t *in_server = calloc(modest.n + 1, sizeof(*in_server));
     for (size_t i = 0; i < modest.n; i++) {
         round_trips[i] = modest.samples[i].round_trip_ns / 1000;
+        in_server[i] = (uint64_t)modest.samples[i].wait_us + modest.samples[i].hold_us;
     }
-    uint64_t p99 = quantile(round_trips, modest.n, 0.99);
+    const struct modest_times times = {.round_trip_us = quantile(round_trips, modest.n, 0.99),
+                                       .in_server_us = quantile(in_server, modest.n, 0.99)};
+    free(in_server);
     free(round_trips);
     free(modest.samples);
-    return p99;
+    return times;
 }
 
 /* F3. */
-static void measure_share(const char *name, const char *url, unsigned seconds)
+static void measure_share(const char *url, unsigned seconds)
 {
     static struct greedy greedy;
-    uint64_t alone_us = modest_p99_us(url, seconds);
+    struct modest_times alone = measure_modest(url, seconds);
     atomic_store(&stopping, false);
     greedy.client = connect_to(url);
     for (unsigned i = 0; i < GREEDY; i++) {
         atomic_fetch_add(&greedy.in_flight, 1);
         ask_again(&greedy);
     }
-    uint64_t beside_us = modest_p99_us(url, seconds);
+    struct modest_times beside = measure_modest(url, seconds);
     stated_client_close(greedy.client);
-    printf("%-14s F3 one in flight: round trip p99 %llu us alone, %llu us beside %d in flight: "
-           "ratio %.2f (greedy: %llu served, %llu refused)\n",
-           name, (unsigned long long)alone_us, (unsigned long long)beside_us, GREEDY,
-           (double)beside_us / (double)(alone_us == 0 ? 1 : alone_us),
-           (unsigned long long)atomic_load(&greedy.served),
+    printf("\"alone_p99_us\": %llu, \"beside_p99_us\": %llu, \"beside_in_server_p99_us\": %llu, "
+           "\"greedy_served\": %llu, \"greedy_refused\": %llu}\n",
+           (unsigned long long)alone.round_trip_us, (unsigned long long)beside.round_trip_us,
+           (unsigned long long)beside.in_server_us, (unsigned long long)atomic_load(&greedy.served),
            (unsigned long long)atomic_load(&greedy.refused));
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: fairness NAME URL SECONDS\n");
+    unsigned seconds = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+    if (seconds == 0) {
+        fprintf(stderr, "usage: fairness URL SECONDS\n");
         return 2;
     }
-    unsigned seconds = (unsigned)strtoul(argv[3], NULL, 10);
-    measure_writer(argv[1], argv[2], seconds);
-    measure_share(argv[1], argv[2], seconds);
+    measure_writer(argv[1], seconds);
+    measure_share(argv[1], seconds);
     return 0;
 }

@@ -4,8 +4,8 @@
 
    URL is a busy_server whose writes wait WRITE_US each, as for a disk. First the most it can do is
    measured, with a few calls in flight; then calls come at FACTOR times that rate, whether answered
-   or not, while another connection measures the transport alone. Exits 1 when a call got no answer.
- */
+   or not, while another connection measures the transport alone. Prints figures as one JSON object;
+   measure_order makes a table of them. Exits 1 when a call got no answer. */
 #include "busy.stated-client.h"
 
 #include <stated/client.h>
@@ -257,18 +257,17 @@ int main(int argc, char **argv)
 
     double refusal_ms = p99_ms(&refusals);
     double echo_ms = p99_ms(&echoes);
-    printf("most it can do  %.0f calls/s\n", most);
-    printf("offered         %.0f calls/s for %u s\n", (double)started / seconds, seconds);
-    printf("goodput         %.0f calls/s, %.1f%% of the most\n", goodput, 100 * goodput / most);
-    printf("refused         %llu, round trip p99 %.2f ms; the transport's own p99 %.2f ms\n",
+    printf("{\"most_per_s\": %.1f, \"offered_per_s\": %.1f, \"goodput_per_s\": %.1f, "
+           "\"calls\": %llu, ",
+           most, (double)started / seconds, goodput, (unsigned long long)started);
+    printf("\"refused\": %llu, \"refusal_p99_ms\": %.3f, \"transport_p99_ms\": %.3f, ",
            (unsigned long long)atomic_load(&refused), refusal_ms, echo_ms);
-    printf("expired         %llu in the queue, %llu given up by their client\n",
-           (unsigned long long)atomic_load(&expired), (unsigned long long)atomic_load(&given_up));
-    printf("other errors    %llu\n", (unsigned long long)atomic_load(&other));
-    printf("resident        %.1f MiB half way, %.1f MiB at the end\n",
-           (double)resident_half / 1048576, (double)resident_end / 1048576);
-    printf("unanswered      %llu of %llu\n", (unsigned long long)(started - atomic_load(&answered)),
-           (unsigned long long)started);
+    printf("\"expired\": %llu, \"given_up\": %llu, \"other_errors\": %llu, ",
+           (unsigned long long)atomic_load(&expired), (unsigned long long)atomic_load(&given_up),
+           (unsigned long long)atomic_load(&other));
+    printf("\"resident_half_bytes\": %llu, \"resident_end_bytes\": %llu, \"unanswered\": %llu}\n",
+           (unsigned long long)resident_half, (unsigned long long)resident_end,
+           (unsigned long long)(started - atomic_load(&answered)));
     for (size_t i = 0; i < CLIENTS; i++) {
         stated_client_close(clients[i]);
     }
