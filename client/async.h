@@ -1,13 +1,13 @@
-/* Asynchronous calls: the pool's events, and whether a callback is running. */
+/* Asynchronous calls: how their outcome is told, and whether a callback is running. */
 #ifndef STATED_CLIENT_ASYNC_H
 #define STATED_CLIENT_ASYNC_H
 
-#include "pool.h"
+#include "slot.h"
 
 #include <stdbool.h>
 
-/* What the pool of every client calls; its owner is the struct stated_client. */
-extern const struct pool_events async_events;
+/* The slot_done of every slot of a client, its owner. */
+void async_on_done(struct slot *slot);
 
 /* True on a thread that runs a callback: waiting there would stop the library. */
 bool async_in_callback(void);

@@ -1,11 +1,13 @@
 #include "call.h"
 
-#include "base/clock.h"
 #include "frame.h"
 #include "reply.h"
 #include "slot.h"
 
+#include "base/clock.h"
+
 #include <nng/nng.h>
+#include <string.h>
 
 /* The way back of a PARK call's answer, which sets out at the deadline. */
 #define PARK_GRACE_MS 1000
@@ -16,43 +18,18 @@ uint64_t call_wait_until_ns(const struct call *self)
     return self->deadline_ns + grace_ms * CLOCK_NS_PER_MS;
 }
 
-/* At least 1: 0 would ask for the server's default. */
-static uint32_t remaining_ms(const struct call *self)
+static enum stated_code check_size(const struct call *self, size_t payload_bytes,
+                                   uint64_t max_message_bytes, struct stated_status *status)
 {
-    uint64_t now = clock_now_ns();
-    uint64_t left_ns = self->deadline_ns > now ? self->deadline_ns - now : 0;
-    uint64_t left_ms = (left_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
-    return left_ms < 1 ? 1 : left_ms > self->timeout_ms ? self->timeout_ms : (uint32_t)left_ms;
-}
-
-/* False when memory is out. */
-static bool encode(const struct frame_call *call, struct slot *slot)
-{
-    uint8_t *body = slot_reserve(slot, frame_request_header_size(NULL, 0) + frame_call_size(call));
-    if (body == NULL) {
-        return false;
-    }
-    frame_put_call(frame_put_request_header(body, NULL, 0), call);
-    return true;
-}
-
-bool call_encode_packed(const struct call *self, const uint8_t *payload, size_t payload_bytes,
-                        struct slot *slot)
-{
-    return encode(&(struct frame_call){.method = self->method->name,
-                                       .payload = payload,
-                                       .payload_bytes = payload_bytes,
-                                       .timeout_ms = remaining_ms(self)},
-                  slot);
-}
-
-enum stated_code call_check_size(const struct call *self, size_t payload_bytes,
-                                 uint64_t max_message_bytes, struct stated_status *status)
-{
+    static const uint8_t id[FRAME_CLIENT_ID_BYTES];
+    bool writes = self->method->access == STATED_ACCESS_WRITE;
     struct frame_call call = {.method = self->method->name,
                               .payload_bytes = payload_bytes,
-                              .timeout_ms = self->timeout_ms};
-    size_t frame_bytes = frame_request_header_size(NULL, 0) + frame_call_size(&call);
+                              .timeout_ms = self->timeout_ms,
+                              .sequence = writes ? UINT64_MAX : 0};
+    size_t header_bytes =
+        writes ? frame_request_header_size(id, UINT64_MAX) : frame_request_header_size(NULL, 0);
+    size_t frame_bytes = header_bytes + frame_call_size(&call);
     if (frame_bytes > max_message_bytes) {
         return stated_status_set(status, STATED_INVALID_ARGUMENT,
                                  "the request to %s needs %zu bytes; a message may have %llu",
@@ -67,30 +44,22 @@ enum stated_code call_encode(const struct call *self, const ProtobufCMessage *re
                              struct stated_status *status)
 {
     size_t payload_bytes = protobuf_c_message_get_packed_size(request);
-    enum stated_code code = call_check_size(self, payload_bytes, max_message_bytes, status);
+    enum stated_code code = check_size(self, payload_bytes, max_message_bytes, status);
     if (code != STATED_OK) {
         return code;
     }
-    bool fits = encode(&(struct frame_call){.method = self->method->name,
-                                            .request = request,
-                                            .payload_bytes = payload_bytes,
-                                            .timeout_ms = remaining_ms(self)},
-                       slot);
-    return fits ? STATED_OK : call_had_no_memory(self, status);
+    uint8_t *payload = slot_reserve(slot, payload_bytes);
+    if (payload == NULL) {
+        return call_had_no_memory(self, status);
+    }
+    protobuf_c_message_pack(request, payload);
+    return STATED_OK;
 }
 
 enum stated_code call_was_closed(const struct call *self, struct stated_status *status)
 {
     return stated_status_set(status, STATED_CANCELLED, "%s was not sent: the client was closed",
                              self->method->name);
-}
-
-enum stated_code call_waited_in_vain(const struct call *self, struct stated_status *status)
-{
-    return stated_status_set(status, STATED_DEADLINE_EXCEEDED,
-                             "%s was not sent within %u ms: too many calls of this client are in "
-                             "flight; raise max_calls or the timeout",
-                             self->method->name, self->timeout_ms);
 }
 
 enum stated_code call_had_no_memory(const struct call *self, struct stated_status *status)
@@ -100,33 +69,59 @@ enum stated_code call_had_no_memory(const struct call *self, struct stated_statu
 }
 
 /* The request never left: it had no effect. */
-static enum stated_code explain_unsent(const struct call *self, int error, const char *endpoint,
-                                       bool connected, struct stated_status *status)
+static enum stated_code explain_unsent(const struct call *self, int error,
+                                       const struct call_context *context,
+                                       struct stated_status *status)
 {
     switch (error) {
     case NNG_ECLOSED:
         return call_was_closed(self, status);
+    case NNG_ECANCELED:
+        return stated_status_set(status, STATED_CANCELLED, "%s was cancelled before it was sent",
+                                 self->method->name);
     case NNG_ENOMEM:
         return call_had_no_memory(self, status);
-    case NNG_ETIMEDOUT:
-        if (connected) {
-            return stated_status_set(status, STATED_DEADLINE_EXCEEDED,
-                                     "%s was not sent within %u ms: the connection to %s is busy",
-                                     self->method->name, self->timeout_ms, endpoint);
-        }
+    default:
+        break;
+    }
+    if (!context->connected) {
         return stated_status_set(status, STATED_UNAVAILABLE,
                                  "no connection to %s for %u ms; is the server running? start one "
                                  "with: stated --listen %s",
-                                 endpoint, self->timeout_ms, endpoint);
-    default:
-        return stated_status_set(status, STATED_UNAVAILABLE, "cannot send %s to %s: %s",
-                                 self->method->name, endpoint, nng_strerror(error));
+                                 context->endpoint, self->timeout_ms, context->endpoint);
     }
+    if (context->busy) {
+        return stated_status_set(status, STATED_DEADLINE_EXCEEDED,
+                                 "%s was not sent within %u ms: too many calls of this client are "
+                                 "in flight; raise max_calls or the timeout",
+                                 self->method->name, self->timeout_ms);
+    }
+    return stated_status_set(status, STATED_DEADLINE_EXCEEDED,
+                             "%s was not sent within %u ms: the connection to %s is busy",
+                             self->method->name, self->timeout_ms, context->endpoint);
+}
+
+/* Its time was over: while it waited for a reply, or for a connection to ask again. */
+static enum stated_code explain_late(const struct call *self, const struct outcome *outcome,
+                                     const char *doubt, const struct call_context *context,
+                                     struct stated_status *status)
+{
+    bool writes = self->method->access == STATED_ACCESS_WRITE;
+    if (!context->connected) {
+        return stated_status_set(status, writes ? STATED_UNKNOWN : STATED_UNAVAILABLE,
+                                 "the connection to %s was lost before the reply to %s came, and "
+                                 "there was none again within %u ms%s",
+                                 outcome->endpoint, self->method->name, self->timeout_ms, doubt);
+    }
+    return stated_status_set(status, STATED_DEADLINE_EXCEEDED,
+                             "no reply to %s from %s within %u ms%s", self->method->name,
+                             outcome->endpoint, self->timeout_ms, doubt);
 }
 
 /* The request may have arrived, the reply did not: a write may or may not have happened. */
 static enum stated_code explain_unanswered(const struct call *self, const struct outcome *outcome,
-                                           const char *endpoint, struct stated_status *status)
+                                           const struct call_context *context,
+                                           struct stated_status *status)
 {
     bool writes = self->method->access == STATED_ACCESS_WRITE;
     const char *doubt = writes ? "; whether the write happened is unknown" : "";
@@ -135,10 +130,14 @@ static enum stated_code explain_unanswered(const struct call *self, const struct
         return stated_status_set(status, STATED_CANCELLED,
                                  "the client was closed before the reply to %s came%s",
                                  self->method->name, doubt);
+    case NNG_ECANCELED:
+        return stated_status_set(status, STATED_CANCELLED,
+                                 "%s was cancelled before its reply came%s", self->method->name,
+                                 doubt);
     case NNG_ETIMEDOUT:
-        return stated_status_set(status, STATED_DEADLINE_EXCEEDED,
-                                 "no reply to %s from %s within %u ms%s", self->method->name,
-                                 endpoint, self->timeout_ms, doubt);
+        return explain_late(self, outcome, doubt, context, status);
+    case NNG_EPROTO:
+        return reply_refuse(self->method, outcome->endpoint, outcome->fault, status);
     case NNG_EMSGSIZE:
         return stated_status_set(status, writes ? STATED_UNKNOWN : STATED_RESOURCE_EXHAUSTED,
                                  "the reply to %s has %llu bytes, more than max_message_bytes; ask "
@@ -152,19 +151,49 @@ static enum stated_code explain_unanswered(const struct call *self, const struct
     default:
         return stated_status_set(status, writes ? STATED_UNKNOWN : STATED_UNAVAILABLE,
                                  "the connection to %s was lost before the reply to %s came%s",
-                                 endpoint, self->method->name, doubt);
+                                 outcome->endpoint, self->method->name, doubt);
+    }
+}
+
+/* The last try was refused, but an earlier one may have been executed. */
+static void admit_uncertainty(const struct call *self, struct stated_status *status)
+{
+    if (status == NULL) {
+        return;
+    }
+    struct stated_order order = status->order;
+    stated_status_set(status, STATED_UNKNOWN,
+                      "whether %s happened is unknown: its first try was not answered, and a later "
+                      "one was refused with %s: %s",
+                      self->method->name, stated_code_name(status->code), status->message);
+    status->order = order;
+}
+
+static void fill_info(const struct call *self, const struct outcome *outcome)
+{
+    struct stated_call_info *info = self->info;
+    if (info != NULL) {
+        struct stated_call_info whole = {
+            .size = info->size, .tries = outcome->tries, .sequence = outcome->sequence};
+        memcpy(info, &whole, info->size < sizeof(whole) ? info->size : sizeof(whole));
     }
 }
 
 enum stated_code call_conclude(const struct call *self, const struct outcome *outcome,
-                               const char *endpoint, bool connected, ProtobufCMessage **response,
+                               const struct call_context *context, ProtobufCMessage **response,
                                struct stated_status *status)
 {
     *response = NULL;
+    fill_info(self, outcome);
     if (outcome->error == 0) {
-        return reply_read(self->method, outcome->reply, (size_t)outcome->reply_bytes, endpoint,
-                          response, status);
+        enum stated_code code = reply_read(self->method, &outcome->reply, outcome->endpoint,
+                                           context->memory, response, status);
+        if (outcome->uncertain) {
+            admit_uncertainty(self, status);
+            code = STATED_UNKNOWN;
+        }
+        return code;
     }
-    return outcome->sent ? explain_unanswered(self, outcome, endpoint, status)
-                         : explain_unsent(self, outcome->error, endpoint, connected, status);
+    return outcome->sent ? explain_unanswered(self, outcome, context, status)
+                         : explain_unsent(self, outcome->error, context, status);
 }

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 static void on_dialed(void *argument);
 static void on_retry(void *argument);
@@ -77,18 +78,29 @@ static void on_retry(void *argument)
     pthread_mutex_unlock(&self->lock);
 }
 
-void channel_drop_connection(struct channel *self, int failure, struct list *lost)
+/* The calls of a flight, which has lost its connection. */
+static void lose_flight(struct channel *self, struct flight *flight,
+                        struct channel_settled *settled)
 {
-    list_init(lost);
+    bool last = false;
+    while (!last) {
+        struct slot *slot = CONTAINER_OF(list_first(&flight->calls), struct slot, node);
+        last = slot->node.next == &flight->calls.head;
+        channel_remove(self, slot);
+        channel_judge_loss(self, slot, NNG_ECONNRESET, settled);
+    }
+}
+
+void channel_drop_connection(struct channel *self, int failure, struct channel_settled *settled)
+{
     if (self->guarded.state != CHANNEL_GREETING && self->guarded.state != CHANNEL_UP) {
         return;
     }
     nng_stream_close(self->guarded.stream);
     fail_attempt(self, failure);
     struct list_node *node;
-    while ((node = list_first(&self->guarded.sent)) != NULL) {
-        channel_remove(self, CONTAINER_OF(node, struct slot, node));
-        list_push_back(lost, node);
+    while ((node = list_first(&self->guarded.flights.list)) != NULL) {
+        lose_flight(self, CONTAINER_OF(node, struct flight, node), settled);
     }
 }
 
@@ -124,28 +136,18 @@ static enum stated_code wait_connected(struct channel *self, uint32_t connect_ti
                      : dial_error_explain(failure, self->endpoint, connect_timeout_ms, status);
 }
 
-/* Buckets for so many slots: a power of two. */
-static uint32_t buckets_for(uint32_t max_slots)
-{
-    uint32_t n = 16;
-    while (n < max_slots && n < UINT32_C(1) << 16) {
-        n *= 2;
-    }
-    return n;
-}
-
 /* 0 or NNG's error; whatever it has made is freed by free_parts. */
-static int make_parts(struct channel *self, const char *endpoint, uint32_t max_slots)
+static int make_parts(struct channel *self, const char *endpoint)
 {
-    self->guarded.n_buckets = buckets_for(max_slots);
-    self->guarded.by_id = calloc(self->guarded.n_buckets, sizeof(self->guarded.by_id[0]));
-    self->endpoint = strdup(endpoint);
-    self->input = malloc(CHANNEL_BUFFER_BYTES);
-    self->batch = malloc(CHANNEL_BATCH_BYTES);
-    if (self->guarded.by_id == NULL || self->endpoint == NULL || self->input == NULL ||
-        self->batch == NULL) {
+    ProtobufCAllocator *memory = self->options.memory;
+    size_t endpoint_bytes = strlen(endpoint) + 1;
+    self->endpoint = memory_take(memory, endpoint_bytes);
+    self->input = memory_take(memory, CHANNEL_BUFFER_BYTES);
+    self->batch = memory_take(memory, CHANNEL_BATCH_BYTES);
+    if (self->endpoint == NULL || self->input == NULL || self->batch == NULL) {
         return NNG_ENOMEM;
     }
+    memcpy(self->endpoint, endpoint, endpoint_bytes);
     int error = nng_aio_alloc(&self->dial, on_dialed, self);
     if (error == 0) {
         error = nng_aio_alloc(&self->receive, channel_on_received, self);
@@ -154,7 +156,7 @@ static int make_parts(struct channel *self, const char *endpoint, uint32_t max_s
         error = nng_aio_alloc(&self->send, channel_on_sent, self);
     }
     if (error == 0) {
-        error = alarm_init(&self->guarded.deadlines, channel_on_deadline, self);
+        error = alarm_init(&self->guarded.timer, channel_on_timer, self);
     }
     if (error == 0) {
         error = alarm_init(&self->guarded.retry, on_retry, self);
@@ -165,45 +167,64 @@ static int make_parts(struct channel *self, const char *endpoint, uint32_t max_s
 /* No callback is to come any more; one may still be returning. */
 static void free_parts(struct channel *self)
 {
+    ProtobufCAllocator *memory = self->options.memory;
     nng_aio_free(self->dial);
     nng_aio_free(self->receive);
     nng_aio_free(self->send);
-    alarm_deinit(&self->guarded.deadlines);
+    alarm_deinit(&self->guarded.timer);
     alarm_deinit(&self->guarded.retry);
     if (self->dialer != NULL) {
         nng_stream_dialer_free(self->dialer);
     }
     pthread_cond_destroy(&self->guarded.changed);
     pthread_mutex_destroy(&self->lock);
-    free(self->guarded.by_id);
-    free(self->endpoint);
-    free(self->input);
-    free(self->batch);
-    free(self->large);
+    flights_deinit(&self->guarded.flights);
+    memory_give(memory, self->endpoint);
+    memory_give(memory, self->input);
+    memory_give(memory, self->batch);
+    memory_give(memory, self->large);
 }
 
-enum stated_code channel_open(struct channel *self, const char *endpoint,
-                              uint64_t max_message_bytes, uint32_t connect_timeout_ms,
-                              uint32_t max_slots, struct stated_status *status)
+/* Who this client is, and where its dice start. */
+static bool take_identity(struct channel *self)
 {
-    *self = (struct channel){.max_message_bytes = max_message_bytes,
+    uint8_t id[NUMBERING_ID_BYTES];
+    uint32_t seed;
+    if (getrandom(id, sizeof(id), 0) != sizeof(id) ||
+        getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+        return false;
+    }
+    numbering_init(&self->guarded.numbering, id);
+    self->guarded.random = seed | 1;
+    return true;
+}
+
+enum stated_code channel_open(struct channel *self, const struct channel_options *options,
+                              struct stated_status *status)
+{
+    const char *endpoint = options->endpoint;
+    *self = (struct channel){.options = *options,
                              .marked = strncmp(endpoint, "ipc:", 4) == 0,
                              .input_capacity = CHANNEL_BUFFER_BYTES};
+    self->guarded.coalesce = options->coalesce;
     self->guarded.retry_ms = CHANNEL_RETRY_MIN_MS;
     list_init(&self->guarded.unsent);
-    list_init(&self->guarded.sent);
+    list_init(&self->guarded.resting);
+    list_init(&self->guarded.ending);
+    flights_init(&self->guarded.flights, options->memory);
     monotonic_cond_init(&self->guarded.changed);
     pthread_mutex_init(&self->lock, NULL);
-    int error = make_parts(self, endpoint, max_slots);
+    int error = take_identity(self) ? make_parts(self, endpoint) : NNG_EINTERNAL;
     if (error != 0) {
         free_parts(self);
-        return dial_error_explain(error, endpoint, connect_timeout_ms, status);
+        return dial_error_explain(error, endpoint, options->connect_timeout_ms, status);
     }
     pthread_mutex_lock(&self->lock);
     start_dial(self);
     pthread_mutex_unlock(&self->lock);
-    enum stated_code code =
-        connect_timeout_ms == 0 ? STATED_OK : wait_connected(self, connect_timeout_ms, status);
+    enum stated_code code = options->connect_timeout_ms == 0
+                                ? STATED_OK
+                                : wait_connected(self, options->connect_timeout_ms, status);
     if (code != STATED_OK) {
         channel_shut(self);
         channel_deinit(self);
@@ -211,12 +232,12 @@ enum stated_code channel_open(struct channel *self, const char *endpoint,
     return code;
 }
 
-bool channel_is_connected(struct channel *self)
+void channel_look(struct channel *self, bool *connected, bool *busy)
 {
     pthread_mutex_lock(&self->lock);
-    bool connected = self->guarded.state == CHANNEL_UP;
+    *connected = self->guarded.state == CHANNEL_UP;
+    *busy = self->guarded.n_sent >= self->options.max_calls;
     pthread_mutex_unlock(&self->lock);
-    return connected;
 }
 
 void channel_shut(struct channel *self)
@@ -228,7 +249,7 @@ void channel_shut(struct channel *self)
         nng_stream_close(self->guarded.stream);
     }
     /* Both go off at once: the one ends what is on its way, the other does not dial again. */
-    alarm_set(&self->guarded.deadlines, 0);
+    alarm_set(&self->guarded.timer, 0);
     alarm_set(&self->guarded.retry, 0);
     pthread_mutex_unlock(&self->lock);
 }
@@ -236,7 +257,7 @@ void channel_shut(struct channel *self)
 static bool is_at_rest(const struct channel *self)
 {
     return !self->guarded.dialing && !self->guarded.receiving && !self->guarded.sending &&
-           !self->guarded.deadlines.is_set && !self->guarded.retry.is_set &&
+           !self->guarded.timer.is_set && !self->guarded.retry.is_set &&
            self->guarded.stream == NULL;
 }
 

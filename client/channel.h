@@ -1,9 +1,14 @@
-/* A channel: a byte stream to one endpoint that is dialled again whenever it breaks, and the frames
-   that are on their way over it. */
+/* A channel: a byte stream to a server, dialled again whenever it breaks, and the calls that are on
+   their way over it. */
 #ifndef STATED_CLIENT_CHANNEL_H
 #define STATED_CLIENT_CHANNEL_H
 
 #include "alarm.h"
+#include "coalesce.h"
+#include "flight.h"
+#include "framing.h"
+#include "numbering.h"
+#include "retry.h"
 #include "slot.h"
 
 #include "base/list.h"
@@ -19,20 +24,32 @@
    dials again; closing leads to SHUT, from everywhere. */
 enum channel_state { CHANNEL_DOWN, CHANNEL_DIALING, CHANNEL_GREETING, CHANNEL_UP, CHANNEL_SHUT };
 
-/* Frames of up to this size are sent together; a larger one alone, from where it is. */
-#define CHANNEL_BATCH_BYTES ((size_t)16 << 10)
+/* Frames of up to this size are sent together; a larger one alone. */
+#define CHANNEL_BATCH_BYTES ((size_t)64 << 10)
 
 /* What is received into; grows for a larger message, for as long as it lasts. */
-#define CHANNEL_BUFFER_BYTES ((size_t)16 << 10)
+#define CHANNEL_BUFFER_BYTES ((size_t)64 << 10)
 
 /* The first pause between two attempts to dial; doubles up to the longest. */
 #define CHANNEL_RETRY_MIN_MS 10
 #define CHANNEL_RETRY_MAX_MS 1000
 
+struct channel_options {
+    ProtobufCAllocator *memory; /* outlives the channel */
+    const char *endpoint;       /* copied */
+    uint32_t connect_timeout_ms;
+    uint64_t max_message_bytes;
+    uint32_t max_calls; /* sent at a time */
+    uint32_t try_timeout_ms;
+    bool numbers; /* gives writes their sequences */
+    struct coalesce_rules coalesce;
+    struct retry_policy retry;
+};
+
 struct channel {
+    struct channel_options options;
     char *endpoint;
     bool marked; /* ipc: a mark before each message */
-    uint64_t max_message_bytes;
     nng_stream_dialer *dialer;
     nng_aio *dial;
 
@@ -58,12 +75,16 @@ struct channel {
         bool receiving;
         bool sending;
         bool dialing;        /* its callback is to come */
-        struct list unsent;  /* in the order of their submission */
-        struct list sent;    /* the same */
-        struct slot **by_id; /* buckets */
-        uint32_t n_buckets;  /* a power of two */
-        uint32_t next_id;
-        struct alarm deadlines; /* of asynchronous slots; set while there is one */
+        struct list unsent;  /* in the order in which they are to be sent */
+        struct list resting; /* to be sent again later */
+        struct list ending;  /* cancelled */
+        struct flights flights;
+        uint32_t n_sent; /* calls in flights */
+        struct coalesce_rules coalesce;
+        struct numbering numbering;
+        bool plain;         /* this server keeps no record of sequences */
+        uint32_t random;    /* of pauses */
+        struct alarm timer; /* deadlines of asynchronous calls, rests, tries */
         struct alarm retry;
         uint32_t retry_ms;      /* the next pause between two attempts to dial */
         int failure;            /* why the last attempt did not lead to UP; NNG's error */
@@ -71,25 +92,24 @@ struct channel {
     } guarded;
 };
 
-/* Dials `endpoint`, which was checked before and is copied. Waits up to connect_timeout_ms for the
-   connection, and no longer than until the first attempt fails; 0 does not wait. On failure nothing
-   is left open: UNAVAILABLE or PERMISSION_DENIED names the endpoint and what to do. max_slots: as
-   many are submitted at a time. */
-enum stated_code channel_open(struct channel *self, const char *endpoint,
-                              uint64_t max_message_bytes, uint32_t connect_timeout_ms,
-                              uint32_t max_slots, struct stated_status *status) STATED_MUST_USE;
+/* Dials the endpoint, which was checked before. Waits up to connect_timeout_ms for the connection,
+   and no longer than until the first attempt fails; 0 does not wait. On failure nothing is left
+   open: UNAVAILABLE or PERMISSION_DENIED names the endpoint and what to do. */
+enum stated_code channel_open(struct channel *self, const struct channel_options *options,
+                              struct stated_status *status) STATED_MUST_USE;
 
-/* True while a connection is there. Any thread. */
-bool channel_is_connected(struct channel *self);
+/* Whether a connection is there, and whether as many calls as may be are on their way. Any thread.
+ */
+void channel_look(struct channel *self, bool *connected, bool *busy);
 
-/* Sends the slot's frame once there is a connection and gives it the outcome: the reply, or that
-   the connection broke, or of an asynchronous one that its deadline has passed. False when the
-   channel is shut. Any thread; does not block. */
+/* Sends the slot's call once there is a connection, again if that may help, and gives it the
+   outcome; of an asynchronous one also that its deadline has passed. False when the channel is
+   shut. Any thread; does not block. */
 bool channel_submit(struct channel *self, struct slot *slot) STATED_MUST_USE;
 
-/* Takes a slot back that has no outcome yet: true, and whether its frame may have left. False when
-   the outcome is being handed over. Any thread. */
-bool channel_withdraw(struct channel *self, struct slot *slot, bool *sent) STATED_MUST_USE;
+/* Takes a slot back whose time is over and that has no outcome yet: true, and the outcome is set.
+   False when the outcome is being handed over. Any thread. */
+bool channel_withdraw(struct channel *self, struct slot *slot) STATED_MUST_USE;
 
 /* Ends everything on its way with NNG_ECLOSED, on a thread of NNG. Returns at once. */
 void channel_shut(struct channel *self);
@@ -99,30 +119,66 @@ void channel_deinit(struct channel *self);
 
 /* For the parts of the channel alone, all under the lock unless said otherwise. */
 
-/* The connection is of no use: its sent slots go to `lost`, to be finished without the lock. */
-void channel_drop_connection(struct channel *self, int failure, struct list *lost);
+/* Where calls go that are taken off the lists. */
+struct channel_settled {
+    struct list done;  /* with their outcomes, to be finished without the lock */
+    struct list again; /* to be sent once more, in order */
+};
+
+/* Nothing is settled yet. Without the lock. */
+void channel_settled_init(struct channel_settled *self);
+
+/* Puts what is to be sent again in front of what waits, and sends. `done` stays. */
+void channel_resend(struct channel *self, struct channel_settled *settled);
+
+/* Finishes what is done. Without the lock. Calls that its callbacks issue leave together. */
+void channel_finish(struct channel *self, struct channel_settled *settled);
+
+/* The connection is of no use: its sent calls are settled. */
+void channel_drop_connection(struct channel *self, int failure, struct channel_settled *settled);
 
 /* A side has ended: false in `receiving` or `sending`. Dials again when both have. */
 void channel_leave_connection(struct channel *self);
 
-/* Takes the slot off the lists. */
+/* Takes the slot off its list, and its flight off the table if that was its last call. */
 void channel_remove(struct channel *self, struct slot *slot);
+
+/* The call has this outcome: off its list, its sequence is settled, to `done`. */
+void channel_end(struct channel *self, struct slot *slot, const struct outcome *outcome,
+                 struct channel_settled *settled);
+
+/* The call's try has brought this reply; it has been taken off its flight. */
+void channel_judge_reply(struct channel *self, struct slot *slot, const struct reply_view *reply,
+                         bool shared, struct channel_settled *settled);
+
+/* The call's try has brought no reply, for this reason. */
+void channel_judge_loss(struct channel *self, struct slot *slot, int error,
+                        struct channel_settled *settled);
+
+/* To be sent again, without pause; alone: in a frame of its own. */
+void channel_again(struct channel *self, struct slot *slot, bool alone,
+                   struct channel_settled *settled);
 
 /* Posts the send of the greeting, which is what is sent first. */
 void channel_send_greeting(struct channel *self);
 
-/* Posts the next send if there is a connection, frames wait and nothing is being sent. */
+/* Posts the next send if there is a connection, calls wait, frames may leave and nothing is being
+   sent. */
 void channel_send_next(struct channel *self);
 
 /* Posts a receive. */
 void channel_receive_more(struct channel *self);
 
-/* Gives every slot of the list this outcome. Without the lock. */
-void channel_finish_all(struct list *slots, const struct outcome *outcome);
+/* What a reply frame, or one that is too large for us, says about the calls of a flight, which is
+   over. */
+void channel_settle_flight(struct channel *self, struct flight *flight, const uint8_t *body,
+                           size_t length, struct channel_settled *settled);
+void channel_settle_too_large(struct channel *self, struct flight *flight, uint64_t reply_bytes,
+                              struct channel_settled *settled);
 
-/* The callbacks of send, receive and the deadlines; argument is the channel. Without the lock. */
+/* The callbacks of send, receive and the timer; argument is the channel. Without the lock. */
 void channel_on_sent(void *argument);
 void channel_on_received(void *argument);
-void channel_on_deadline(void *argument);
+void channel_on_timer(void *argument);
 
 #endif

@@ -1,8 +1,6 @@
 #include "channel.h"
-#include "framing.h"
 
 #include <nng/nng.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* How long a peer may take to greet. */
@@ -20,12 +18,12 @@ void channel_receive_more(struct channel *self)
 
 static bool replace_input(struct channel *self, size_t capacity)
 {
-    uint8_t *input = malloc(capacity);
+    uint8_t *input = memory_take(self->options.memory, capacity);
     if (input == NULL) {
         return false;
     }
     memcpy(input, self->input + self->input_begin, self->input_end - self->input_begin);
-    free(self->input);
+    memory_give(self->options.memory, self->input);
     self->input = input;
     self->input_capacity = capacity;
     self->input_end -= self->input_begin;
@@ -52,33 +50,22 @@ static bool make_room(struct channel *self, size_t needed)
     return true;
 }
 
-/* The slot that waits for the reply with this id, taken off the lists; NULL when nobody does any
-   more. */
-static struct slot *claim(struct channel *self, uint32_t id)
+/* The reply to a flight, or that it is too large. A reply that nobody waits for any more is passed
+   over. */
+static void hand_over(struct channel *self, const struct framing_reply *reply, bool too_large)
 {
+    struct channel_settled settled;
+    channel_settled_init(&settled);
     pthread_mutex_lock(&self->lock);
-    struct slot *slot = self->guarded.by_id[id & (self->guarded.n_buckets - 1)];
-    while (slot != NULL && slot->id != id) {
-        slot = slot->next_in_bucket;
+    struct flight *flight = flights_find(&self->guarded.flights, reply->id);
+    if (flight != NULL && too_large) {
+        channel_settle_too_large(self, flight, reply->body_bytes, &settled);
+    } else if (flight != NULL) {
+        channel_settle_flight(self, flight, reply->body, (size_t)reply->body_bytes, &settled);
     }
-    if (slot != NULL && slot->place == SLOT_SENT) {
-        channel_remove(self, slot);
-    } else {
-        slot = NULL;
-    }
+    channel_resend(self, &settled);
     pthread_mutex_unlock(&self->lock);
-    return slot;
-}
-
-static void hand_over(struct channel *self, const struct framing_reply *reply, int error)
-{
-    struct slot *slot = claim(self, reply->id);
-    if (slot != NULL) {
-        slot_finish(slot, &(struct outcome){.error = error,
-                                            .sent = true,
-                                            .reply = reply->body,
-                                            .reply_bytes = reply->body_bytes});
-    }
+    channel_finish(self, &settled);
 }
 
 /* 0, and how many bytes are needed to go on; or NNG's error: the connection is of no use. */
@@ -100,6 +87,7 @@ static int take_greeting(struct channel *self, size_t *needed)
         self->guarded.state = CHANNEL_UP;
         self->guarded.failure = 0;
         self->guarded.retry_ms = CHANNEL_RETRY_MIN_MS;
+        self->guarded.plain = false;
         pthread_cond_broadcast(&self->guarded.changed);
         channel_send_next(self);
     }
@@ -113,17 +101,17 @@ static int take_replies(struct channel *self, size_t *needed)
         struct framing_reply reply;
         enum framing_result result = framing_parse_reply(
             self->input + self->input_begin, self->input_end - self->input_begin, self->marked,
-            self->max_message_bytes, &reply);
+            self->options.max_message_bytes, &reply);
         *needed = reply.bytes;
         switch (result) {
         case FRAMING_COMPLETE:
-            hand_over(self, &reply, 0);
+            hand_over(self, &reply, false);
             self->input_begin += reply.bytes;
             break;
         case FRAMING_INCOMPLETE:
             return 0;
         case FRAMING_TOO_LARGE:
-            hand_over(self, &reply, NNG_EMSGSIZE);
+            hand_over(self, &reply, true);
             return NNG_EMSGSIZE;
         case FRAMING_BROKEN:
             return NNG_EPROTO;
@@ -152,11 +140,11 @@ void channel_on_received(void *argument)
         self->input_end += nng_aio_count(self->receive);
         error = take_input(self);
     }
-    struct list lost;
-    list_init(&lost);
+    struct channel_settled settled;
+    channel_settled_init(&settled);
     pthread_mutex_lock(&self->lock);
     if (error != 0) {
-        channel_drop_connection(self, error, &lost);
+        channel_drop_connection(self, error, &settled);
     }
     if (self->guarded.state == CHANNEL_UP || self->guarded.state == CHANNEL_GREETING) {
         channel_receive_more(self);
@@ -164,6 +152,7 @@ void channel_on_received(void *argument)
         self->guarded.receiving = false;
         channel_leave_connection(self);
     }
+    channel_resend(self, &settled);
     pthread_mutex_unlock(&self->lock);
-    channel_finish_all(&lost, &(struct outcome){.error = NNG_ECONNRESET, .sent = true});
+    channel_finish(self, &settled);
 }

@@ -1,14 +1,17 @@
 #include "channel.h"
-#include "framing.h"
+
+#include "frame.h"
+
+#include "base/clock.h"
 
 #include <nng/nng.h>
-#include <stdlib.h>
 #include <string.h>
 
-static struct slot **bucket_of(struct channel *self, uint32_t id)
-{
-    return &self->guarded.by_id[id & (self->guarded.n_buckets - 1)];
-}
+/* When memory for a frame is out, another attempt follows after this. */
+#define NO_MEMORY_PAUSE_MS 10
+
+/* The channel whose callbacks this thread runs: what they issue leaves together afterwards. */
+static _Thread_local const struct channel *corked;
 
 /* Posts what is left of the output. */
 static void post_send(struct channel *self)
@@ -26,81 +29,181 @@ void channel_send_greeting(struct channel *self)
     post_send(self);
 }
 
-/* Puts the header in front of the body; where the message begins, and its length. */
-static uint8_t *seal(const struct channel *self, struct slot *slot, size_t *bytes)
+/* At least 1: 0 would ask for the server's default. */
+static uint32_t remaining_ms(const struct call *call, uint64_t now_ns)
 {
-    size_t header = framing_header_bytes(self->marked);
-    uint8_t *begin = slot->frame + FRAMING_MAX_HEADER_BYTES - header;
-    framing_put_header(begin, self->marked, slot->id, slot->body_bytes);
-    *bytes = header + slot->body_bytes;
-    return begin;
+    uint64_t left_ns = call->deadline_ns > now_ns ? call->deadline_ns - now_ns : 0;
+    uint64_t left_ms = (left_ns + CLOCK_NS_PER_MS - 1) / CLOCK_NS_PER_MS;
+    return left_ms < 1 ? 1 : left_ms > call->timeout_ms ? call->timeout_ms : (uint32_t)left_ms;
 }
 
-static void move_to_sent(struct channel *self, struct slot *slot)
+static struct frame_call wire_call(const struct slot *slot)
 {
-    list_remove(&slot->node);
-    list_push_back(&self->guarded.sent, &slot->node);
-    slot->place = SLOT_SENT;
+    return (struct frame_call){.method = slot->call.method->name,
+                               .payload = slot->payload.bytes,
+                               .payload_bytes = slot->payload_bytes,
+                               .timeout_ms = slot->timeout_ms,
+                               .sequence = slot->sequence};
 }
 
-/* As many frames as fit into the batch. They are copied, so that a slot is free for its next call
-   whatever NNG still does with them. A frame larger than that is handed over instead. */
-static void gather(struct channel *self)
+/* False when the call has to wait for a sequence. */
+static bool number(struct channel *self, struct slot *slot)
 {
-    struct list_node *node;
-    self->output = self->batch;
-    self->output_bytes = 0;
-    while ((node = list_first(&self->guarded.unsent)) != NULL) {
-        struct slot *slot = CONTAINER_OF(node, struct slot, node);
-        size_t bytes;
-        uint8_t *begin = seal(self, slot, &bytes);
-        if (bytes > CHANNEL_BATCH_BYTES && self->output_bytes == 0) {
-            self->large = slot->frame;
-            self->output = begin;
-            self->output_bytes = bytes;
-            slot->frame = NULL;
-            slot->frame_capacity = 0;
-            move_to_sent(self, slot);
-            return;
-        }
-        if (bytes > CHANNEL_BATCH_BYTES - self->output_bytes) {
-            return;
-        }
-        memcpy(self->batch + self->output_bytes, begin, bytes);
-        self->output_bytes += bytes;
-        move_to_sent(self, slot);
+    bool wants = self->options.numbers && !self->guarded.plain && !slot->plain &&
+                 slot->retry.access == STATED_ACCESS_WRITE;
+    if (!wants || slot->sequence != 0) {
+        return true;
     }
+    slot->retry.numbered = numbering_take(&self->guarded.numbering, &slot->sequence);
+    return slot->retry.numbered;
+}
+
+/* The next frame: which calls are in it and how long it is. */
+struct draft {
+    struct coalesce_frame frame;
+    bool parked;
+    bool numbered;
+    size_t body_bytes;
+};
+
+/* Counts off the calls at the head of those unsent that make up the next frame; maybe none. */
+static void draft_frame(struct channel *self, uint64_t now_ns, struct draft *draft)
+{
+    struct list *unsent = &self->guarded.unsent;
+    const struct coalesce_rules *rules = &self->guarded.coalesce;
+    *draft = (struct draft){.parked = false};
+    for (struct list_node *node = list_first(unsent); node != NULL;
+         node = list_after(unsent, node)) {
+        struct slot *slot = CONTAINER_OF(node, struct slot, node);
+        enum stated_access access = slot->retry.access;
+        if (draft->frame.n_calls == 0 &&
+            !coalesce_may_start(rules, self->guarded.flights.n_shared, access)) {
+            break;
+        }
+        if (self->guarded.n_sent + draft->frame.n_calls >= self->options.max_calls ||
+            !number(self, slot)) {
+            break;
+        }
+        slot->timeout_ms = remaining_ms(&slot->call, now_ns);
+        struct frame_call call = wire_call(slot);
+        if (!coalesce_add(rules, &draft->frame, frame_call_size(&call), access, slot->alone)) {
+            break;
+        }
+        draft->parked = draft->parked || access == STATED_ACCESS_PARK;
+        draft->numbered = draft->numbered || slot->sequence != 0;
+    }
+    draft->body_bytes = draft->frame.bytes;
+    if (draft->numbered) {
+        draft->body_bytes +=
+            frame_request_header_size(self->guarded.numbering.id, self->guarded.numbering.floor);
+    }
+}
+
+static void board(struct channel *self, struct slot *slot, struct flight *flight, uint64_t now_ns)
+{
+    bool may_wait = slot->retry.access == STATED_ACCESS_PARK || self->options.try_timeout_ms == 0;
+    list_remove(&slot->node);
+    list_push_back(&flight->calls, &slot->node);
+    slot->place = SLOT_SENT;
+    slot->flight = flight;
+    slot->position = flight->n_calls++;
+    slot->retry.tries++;
+    slot->endpoint = self->endpoint;
+    slot->at_ns = may_wait ? 0 : now_ns + self->options.try_timeout_ms * CLOCK_NS_PER_MS;
+    if (slot->at_ns != 0) {
+        alarm_set(&self->guarded.timer, slot->at_ns);
+    }
+    self->guarded.n_sent++;
+}
+
+/* Writes the frame and puts its calls into the flight. */
+static void write_frame(struct channel *self, const struct draft *draft, struct flight *flight,
+                        uint8_t *out, uint64_t now_ns)
+{
+    framing_put_header(out, self->marked, flight->id, draft->body_bytes);
+    out += framing_header_bytes(self->marked);
+    if (draft->numbered) {
+        out = frame_put_request_header(out, self->guarded.numbering.id,
+                                       self->guarded.numbering.floor);
+    }
+    for (uint32_t i = 0; i < draft->frame.n_calls; i++) {
+        struct slot *slot = CONTAINER_OF(list_first(&self->guarded.unsent), struct slot, node);
+        struct frame_call call = wire_call(slot);
+        out = frame_put_call(out, &call);
+        board(self, slot, flight, now_ns);
+    }
+}
+
+/* Where to write so many bytes of a frame; NULL when they do not fit any more, or memory is out.
+   Frames are gathered in the batch; a larger one goes out alone. */
+static uint8_t *room_for(struct channel *self, size_t bytes)
+{
+    if (bytes <= CHANNEL_BATCH_BYTES - self->output_bytes && self->large == NULL) {
+        return self->batch + self->output_bytes;
+    }
+    if (bytes <= CHANNEL_BATCH_BYTES || self->output_bytes > 0) {
+        return NULL;
+    }
+    self->large = memory_take(self->options.memory, bytes);
+    self->output = self->large;
+    return self->large;
+}
+
+/* Adds the next frame to the output. False when none may go out, or none fits. */
+static bool add_frame(struct channel *self, uint64_t now_ns)
+{
+    struct draft draft;
+    draft_frame(self, now_ns, &draft);
+    if (draft.frame.n_calls == 0) {
+        return false;
+    }
+    size_t bytes = framing_header_bytes(self->marked) + draft.body_bytes;
+    uint8_t *out = room_for(self, bytes);
+    struct flight *flight = out == NULL ? NULL : flights_add(&self->guarded.flights, draft.parked);
+    if (flight == NULL) {
+        if (self->output_bytes == 0) {
+            alarm_set(&self->guarded.timer, now_ns + NO_MEMORY_PAUSE_MS * CLOCK_NS_PER_MS);
+        }
+        return false;
+    }
+    write_frame(self, &draft, flight, out, now_ns);
+    self->output_bytes += bytes;
+    return true;
 }
 
 void channel_send_next(struct channel *self)
 {
-    if (self->guarded.state == CHANNEL_UP && !self->guarded.sending &&
-        !list_is_empty(&self->guarded.unsent)) {
-        gather(self);
+    if (self->guarded.state != CHANNEL_UP || self->guarded.sending ||
+        list_is_empty(&self->guarded.unsent)) {
+        return;
+    }
+    uint64_t now_ns = clock_now_ns();
+    self->output = self->batch;
+    self->output_bytes = 0;
+    while (add_frame(self, now_ns)) {
+    }
+    if (self->output_bytes > 0) {
         post_send(self);
+    } else {
+        memory_give(self->options.memory, self->large);
+        self->large = NULL;
     }
 }
 
-/* Ids count up, and come round again after two thousand million calls. */
-static void enlist(struct channel *self, struct slot *slot)
+void channel_finish(struct channel *self, struct channel_settled *settled)
 {
-    slot->id = FRAMING_ID_BIT | self->guarded.next_id++;
-    slot->place = SLOT_UNSENT;
-    list_push_back(&self->guarded.unsent, &slot->node);
-    struct slot **bucket = bucket_of(self, slot->id);
-    slot->next_in_bucket = *bucket;
-    *bucket = slot;
-}
-
-void channel_remove(struct channel *self, struct slot *slot)
-{
-    struct slot **place = bucket_of(self, slot->id);
-    while (*place != slot) {
-        place = &(*place)->next_in_bucket;
+    struct list_node *node;
+    if (list_is_empty(&settled->done)) {
+        return;
     }
-    *place = slot->next_in_bucket;
-    list_remove(&slot->node);
-    slot->place = SLOT_NOWHERE;
+    corked = self;
+    while ((node = list_pop_front(&settled->done)) != NULL) {
+        slot_finish(CONTAINER_OF(node, struct slot, node));
+    }
+    corked = NULL;
+    pthread_mutex_lock(&self->lock);
+    channel_send_next(self);
+    pthread_mutex_unlock(&self->lock);
 }
 
 bool channel_submit(struct channel *self, struct slot *slot)
@@ -108,23 +211,29 @@ bool channel_submit(struct channel *self, struct slot *slot)
     pthread_mutex_lock(&self->lock);
     bool open = self->guarded.state != CHANNEL_SHUT;
     if (open) {
-        enlist(self, slot);
+        slot->place = SLOT_UNSENT;
+        list_push_back(&self->guarded.unsent, &slot->node);
         if (slot->asynchronous) {
-            alarm_set(&self->guarded.deadlines, slot->deadline_ns);
+            alarm_set(&self->guarded.timer, slot->retry.deadline_ns);
         }
-        channel_send_next(self);
+        if (corked != self) {
+            channel_send_next(self);
+        }
     }
     pthread_mutex_unlock(&self->lock);
     return open;
 }
 
-bool channel_withdraw(struct channel *self, struct slot *slot, bool *sent)
+bool channel_withdraw(struct channel *self, struct slot *slot)
 {
+    struct channel_settled settled;
+    channel_settled_init(&settled);
     pthread_mutex_lock(&self->lock);
     bool ours = slot->place != SLOT_NOWHERE;
-    *sent = slot->place == SLOT_SENT;
     if (ours) {
-        channel_remove(self, slot);
+        channel_end(self, slot, &(struct outcome){.error = NNG_ETIMEDOUT}, &settled);
+        list_remove(&slot->node);
+        channel_send_next(self);
     }
     pthread_mutex_unlock(&self->lock);
     return ours;
@@ -134,12 +243,12 @@ void channel_on_sent(void *argument)
 {
     struct channel *self = argument;
     int error = nng_aio_result(self->send);
-    struct list lost;
-    list_init(&lost);
+    struct channel_settled settled;
+    channel_settled_init(&settled);
     pthread_mutex_lock(&self->lock);
     bool connected = self->guarded.state == CHANNEL_UP || self->guarded.state == CHANNEL_GREETING;
     if (connected && error != 0) {
-        channel_drop_connection(self, error, &lost);
+        channel_drop_connection(self, error, &settled);
         connected = false;
     }
     size_t count = error == 0 ? nng_aio_count(self->send) : 0;
@@ -148,7 +257,7 @@ void channel_on_sent(void *argument)
     if (connected && self->output_bytes > 0) {
         post_send(self);
     } else {
-        free(self->large);
+        memory_give(self->options.memory, self->large);
         self->large = NULL;
         self->guarded.sending = false;
         if (connected) {
@@ -157,6 +266,7 @@ void channel_on_sent(void *argument)
             channel_leave_connection(self);
         }
     }
+    channel_resend(self, &settled);
     pthread_mutex_unlock(&self->lock);
-    channel_finish_all(&lost, &(struct outcome){.error = NNG_ECONNRESET, .sent = true});
+    channel_finish(self, &settled);
 }

@@ -9,6 +9,11 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Between tries of a call that was refused. */
+#define RETRY_PAUSE_MIN_MS 5
+#define RETRY_PAUSE_MAX_MS 1000
 
 static enum stated_code check_options(const struct stated_client_options *options,
                                       struct stated_status *status)
@@ -16,6 +21,9 @@ static enum stated_code check_options(const struct stated_client_options *option
     const char *zero = options->timeout_ms == 0          ? "timeout_ms"
                        : options->max_message_bytes == 0 ? "max_message_bytes"
                        : options->max_calls == 0         ? "max_calls"
+                       : options->max_frames == 0        ? "max_frames"
+                       : options->max_frame_calls == 0   ? "max_frame_calls"
+                       : options->max_frame_bytes == 0   ? "max_frame_bytes"
                                                          : NULL;
     if (zero != NULL) {
         return stated_status_set(status, STATED_INVALID_ARGUMENT,
@@ -24,51 +32,103 @@ static enum stated_code check_options(const struct stated_client_options *option
     return STATED_OK;
 }
 
-static enum stated_code open_parts(struct stated_client *self, const char *endpoint,
-                                   const struct stated_client_options *options,
-                                   struct stated_status *status)
+/* The members that the caller's version of the struct has, and the defaults of the others. */
+static enum stated_code read_options(const struct stated_client_options *given,
+                                     struct stated_client_options *options,
+                                     struct stated_status *status)
 {
-    if (pool_init(&self->pool, &self->channel, options->max_calls, &async_events, self) != 0) {
-        return stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "no memory for a client");
+    *options = (struct stated_client_options)STATED_CLIENT_OPTIONS_INIT;
+    if (given == NULL) {
+        return STATED_OK;
     }
-    enum stated_code code = channel_open(&self->channel, endpoint, options->max_message_bytes,
-                                         options->connect_timeout_ms, options->max_calls, status);
-    if (code != STATED_OK) {
-        pool_deinit(&self->pool);
+    if (given->size == 0) {
+        return stated_status_set(
+            status, STATED_INVALID_ARGUMENT,
+            "the size of the options is 0; start from STATED_CLIENT_OPTIONS_INIT");
     }
-    return code;
+    memcpy(options, given, given->size < sizeof(*options) ? given->size : sizeof(*options));
+    return check_options(options, status);
 }
 
-enum stated_code stated_client_open(const struct stated_client_options *options,
+static void *system_alloc(void *argument, size_t bytes)
+{
+    (void)argument;
+    return malloc(bytes);
+}
+
+static void system_free(void *argument, void *memory)
+{
+    (void)argument;
+    free(memory);
+}
+
+/* Room for the client id and what else comes before the calls of a frame. */
+#define FRAME_HEADER_BYTES 32
+
+/* The bytes of calls that a shared frame may have. */
+static size_t frame_room(const struct stated_client_options *options)
+{
+    uint64_t limit = options->max_message_bytes > FRAME_HEADER_BYTES
+                         ? options->max_message_bytes - FRAME_HEADER_BYTES
+                         : 1;
+    return options->max_frame_bytes < limit ? options->max_frame_bytes : (size_t)limit;
+}
+
+static enum stated_code open_channel(struct stated_client *self,
+                                     const struct stated_client_options *options,
+                                     struct stated_status *status)
+{
+    const struct channel_options channel = {
+        .memory = &self->memory,
+        .endpoint = options->endpoint,
+        .connect_timeout_ms = options->connect_timeout_ms,
+        .max_message_bytes = options->max_message_bytes,
+        .max_calls = options->max_calls,
+        .try_timeout_ms = options->try_timeout_ms,
+        .numbers = options->number_writes,
+        .coalesce = {.enabled = options->coalesce,
+                     .max_calls = options->max_frame_calls,
+                     .max_bytes = frame_room(options),
+                     .max_frames = options->max_frames},
+        .retry = {.retries = options->retry,
+                  .max_tries = options->max_tries,
+                  .pause_min_ms = RETRY_PAUSE_MIN_MS,
+                  .pause_max_ms = RETRY_PAUSE_MAX_MS},
+    };
+    return channel_open(&self->channel, &channel, status);
+}
+
+enum stated_code stated_client_open(const struct stated_client_options *given,
                                     struct stated_client **client, struct stated_status *status)
 {
-    static const struct stated_client_options defaults = STATED_CLIENT_OPTIONS_INIT;
+    struct stated_client_options options;
     char default_endpoint[PATHS_BYTES];
     *client = NULL;
-    if (options == NULL) {
-        options = &defaults;
-    }
-    const char *endpoint = options->endpoint;
-    if (endpoint == NULL) {
-        stated_default_endpoint(default_endpoint, sizeof(default_endpoint));
-        endpoint = default_endpoint;
-    }
-    enum stated_code code = check_options(options, status);
-    if (code == STATED_OK) {
-        code = endpoint_check(endpoint, status);
-    }
+    enum stated_code code = read_options(given, &options, status);
     if (code != STATED_OK) {
         return code;
     }
-    struct stated_client *self = malloc(sizeof(*self));
+    if (options.endpoint == NULL) {
+        stated_default_endpoint(default_endpoint, sizeof(default_endpoint));
+        options.endpoint = default_endpoint;
+    }
+    code = endpoint_check(options.endpoint, status);
+    if (code != STATED_OK) {
+        return code;
+    }
+    ProtobufCAllocator memory = {.alloc = system_alloc, .free = system_free};
+    struct stated_client *self = memory_take(&memory, sizeof(*self));
     if (self == NULL) {
         return stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "no memory for a client");
     }
-    self->max_message_bytes = options->max_message_bytes;
-    self->timeout_ms = options->timeout_ms;
-    code = open_parts(self, endpoint, options, status);
+    self->memory = memory;
+    self->max_message_bytes = options.max_message_bytes;
+    self->timeout_ms = options.timeout_ms;
+    pool_init(&self->pool, &self->channel, &self->memory, options.max_calls, async_on_done, self);
+    code = open_channel(self, &options, status);
     if (code != STATED_OK) {
-        free(self);
+        pool_deinit(&self->pool);
+        memory_give(&memory, self);
         return code;
     }
     *client = self;
@@ -86,7 +146,8 @@ void stated_client_close(struct stated_client *client)
     pool_join(&client->pool);
     channel_deinit(&client->channel);
     pool_deinit(&client->pool);
-    free(client);
+    ProtobufCAllocator memory = client->memory;
+    memory_give(&memory, client);
 }
 
 enum stated_code stated_client_call(struct stated_client *client,
@@ -104,15 +165,15 @@ enum stated_code stated_client_call(struct stated_client *client,
     }
     struct call call = handle_make_call(client, method, options);
     struct slot *slot;
-    enum pool_result lent = pool_acquire(&client->pool, call.deadline_ns, &slot);
-    if (lent != POOL_LENT) {
-        return handle_explain(&call, lent, status);
+    enum pool_result result = pool_acquire(&client->pool, &slot);
+    if (result != POOL_LENT) {
+        return handle_explain(&call, result, status);
     }
+    slot_begin(slot, &call);
     enum stated_code code = call_encode(&call, request, client->max_message_bytes, slot, status);
     if (code == STATED_OK) {
-        struct outcome outcome;
-        slot_exchange(slot, call_wait_until_ns(&call), &outcome);
-        code = handle_conclude(client, &call, &outcome, response, status);
+        slot_exchange(slot);
+        code = handle_conclude(client, slot, response, status);
     }
     pool_release(&client->pool, slot);
     return code;

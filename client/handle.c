@@ -2,39 +2,46 @@
 
 #include "base/clock.h"
 
+#include <string.h>
+
+/* A caller that knows fewer members has the defaults of the others; one that left the size away
+   knows those of the first version. */
+static struct stated_call_options read_options(const struct stated_call_options *options)
+{
+    struct stated_call_options known = STATED_CALL_OPTIONS_INIT;
+    if (options != NULL) {
+        bool smaller = options->size != 0 && options->size < sizeof(known);
+        memcpy(&known, options, smaller ? options->size : sizeof(known));
+    }
+    return known;
+}
+
 struct call handle_make_call(const struct stated_client *client,
                              const struct stated_client_method *method,
                              const struct stated_call_options *options)
 {
-    uint32_t timeout_ms = options == NULL ? 0 : options->timeout_ms;
-    if (timeout_ms == 0) {
-        timeout_ms = client->timeout_ms;
-    }
+    struct stated_call_options known = read_options(options);
+    uint32_t timeout_ms = known.timeout_ms == 0 ? client->timeout_ms : known.timeout_ms;
     return (struct call){.method = method,
                          .timeout_ms = timeout_ms,
-                         .deadline_ns = clock_now_ns() + timeout_ms * CLOCK_NS_PER_MS};
+                         .deadline_ns = clock_now_ns() + timeout_ms * CLOCK_NS_PER_MS,
+                         .once = known.once,
+                         .info = known.info};
 }
 
-enum stated_code handle_conclude(struct stated_client *client, const struct call *call,
-                                 const struct outcome *outcome, ProtobufCMessage **response,
-                                 struct stated_status *status)
+enum stated_code handle_conclude(struct stated_client *client, const struct slot *slot,
+                                 ProtobufCMessage **response, struct stated_status *status)
 {
-    bool connected = outcome->error == 0 || channel_is_connected(&client->channel);
-    return call_conclude(call, outcome, client->channel.endpoint, connected, response, status);
+    struct call_context context = {
+        .endpoint = client->channel.endpoint, .connected = true, .memory = &client->memory};
+    if (slot->outcome.error != 0) {
+        channel_look(&client->channel, &context.connected, &context.busy);
+    }
+    return call_conclude(&slot->call, &slot->outcome, &context, response, status);
 }
 
 enum stated_code handle_explain(const struct call *call, enum pool_result why,
                                 struct stated_status *status)
 {
-    switch (why) {
-    case POOL_CLOSED:
-        return call_was_closed(call, status);
-    case POOL_NO_MEMORY:
-        return call_had_no_memory(call, status);
-    case POOL_LENT:
-    case POOL_QUEUED:
-    case POOL_EXPIRED:
-        break;
-    }
-    return call_waited_in_vain(call, status);
+    return why == POOL_CLOSED ? call_was_closed(call, status) : call_had_no_memory(call, status);
 }

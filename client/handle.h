@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct stated_client {
+    ProtobufCAllocator memory;
     struct channel channel;
     struct pool pool;
     uint64_t max_message_bytes;
@@ -22,12 +23,12 @@ struct call handle_make_call(const struct stated_client *client,
                              const struct stated_client_method *method,
                              const struct stated_call_options *options);
 
-/* call_conclude with what the client knows. */
-enum stated_code handle_conclude(struct stated_client *client, const struct call *call,
-                                 const struct outcome *outcome, ProtobufCMessage **response,
+/* call_conclude for the slot's call, with what the client knows. */
+enum stated_code handle_conclude(struct stated_client *client, const struct slot *slot,
+                                 ProtobufCMessage **response,
                                  struct stated_status *status) STATED_MUST_USE;
 
-/* Why a call has no slot, in a status: anything but POOL_LENT and POOL_QUEUED. */
+/* Why a call has no slot, in a status: anything but POOL_LENT. */
 enum stated_code handle_explain(const struct call *call, enum pool_result why,
                                 struct stated_status *status) STATED_MUST_USE;
 

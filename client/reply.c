@@ -1,10 +1,7 @@
 #include "reply.h"
 
-#include "frame.h"
-#include "scratch.h"
-
-static enum stated_code refuse(const struct stated_client_method *method, const char *endpoint,
-                               const char *what, struct stated_status *status)
+enum stated_code reply_refuse(const struct stated_client_method *method, const char *endpoint,
+                              const char *what, struct stated_status *status)
 {
     bool writes = method->access == STATED_ACCESS_WRITE;
     return stated_status_set(status, writes ? STATED_UNKNOWN : STATED_INTERNAL,
@@ -13,50 +10,37 @@ static enum stated_code refuse(const struct stated_client_method *method, const 
                              writes ? " Whether the write happened is unknown" : "");
 }
 
-static enum stated_code read_payload(const struct stated_client_method *method,
-                                     const Stated__V1__Reply *reply, const char *endpoint,
-                                     ProtobufCMessage **response, struct stated_status *status)
+static enum stated_code read_status(const struct reply_view *reply, struct stated_status *status)
 {
-    *response =
-        protobuf_c_message_unpack(method->response, NULL, reply->payload.len, reply->payload.data);
-    return *response != NULL
-               ? STATED_OK
-               : refuse(method, endpoint, "a payload that is not its response message", status);
+    int length = (int)reply->message_bytes;
+    const char *message = length == 0 ? "" : (const char *)reply->message;
+    if (reply->code == STATED_UNKNOWN && reply->number != STATED_UNKNOWN) {
+        stated_status_set(status, STATED_UNKNOWN,
+                          "the server says code %llu, which this client does not know: %.*s",
+                          (unsigned long long)reply->number, length, message);
+    } else {
+        stated_status_set(status, reply->code, "%.*s", length, message);
+    }
+    if (status != NULL) {
+        status->retry_after_ms = reply->retry_after_ms;
+        status->order = reply->order;
+    }
+    return reply->code;
 }
 
-static enum stated_code read_frame(const struct stated_client_method *method,
-                                   const Stated__V1__ReplyFrame *frame, const char *endpoint,
-                                   ProtobufCMessage **response, struct stated_status *status)
-{
-    if (frame->n_replies != 1) {
-        return refuse(method, endpoint,
-                      frame->n_replies == 0 ? "a frame without a reply"
-                                            : "more replies than there were calls",
-                      status);
-    }
-    struct stated_status own;
-    if (status == NULL) {
-        status = &own;
-    }
-    frame_read_status(frame, frame->replies[0], status);
-    if (status->code != STATED_OK) {
-        return status->code;
-    }
-    return read_payload(method, frame->replies[0], endpoint, response, status);
-}
-
-enum stated_code reply_read(const struct stated_client_method *method, const uint8_t *body,
-                            size_t length, const char *endpoint, ProtobufCMessage **response,
+enum stated_code reply_read(const struct stated_client_method *method,
+                            const struct reply_view *reply, const char *endpoint,
+                            ProtobufCAllocator *memory, ProtobufCMessage **response,
                             struct stated_status *status)
 {
     *response = NULL;
-    struct scratch scratch;
-    scratch_init(&scratch);
-    Stated__V1__ReplyFrame *frame = frame_unpack_reply(body, length, &scratch.allocator);
-    if (frame == NULL) {
-        return refuse(method, endpoint, "something that is no reply frame", status);
+    if (reply->code == STATED_OK) {
+        *response = protobuf_c_message_unpack(method->response, memory, reply->payload_bytes,
+                                              reply->payload);
+        if (*response == NULL) {
+            return reply_refuse(method, endpoint, "a payload that is not its response message",
+                                status);
+        }
     }
-    enum stated_code code = read_frame(method, frame, endpoint, response, status);
-    protobuf_c_message_free_unpacked(&frame->base, &scratch.allocator);
-    return code;
+    return read_status(reply, status);
 }

@@ -1,17 +1,21 @@
-/* Reads the reply to a frame of one call. */
+/* From what a server replied to what the caller gets. */
 #ifndef STATED_CLIENT_REPLY_H
 #define STATED_CLIENT_REPLY_H
 
+#include "reply_frame.h"
+
 #include "stated/client.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
-/* From the body of a reply message to status and response. *response is NULL unless OK, and then
-   the caller's. What is no reply to one call of `method` is INTERNAL, or for a WRITE UNKNOWN, since
-   it may have happened; the message names the endpoint. status may be NULL. Any thread. */
-enum stated_code reply_read(const struct stated_client_method *method, const uint8_t *body,
-                            size_t length, const char *endpoint, ProtobufCMessage **response,
+/* *response is NULL unless OK, and then in the allocator's memory and the caller's. A payload that
+   is not the method's response is refused as below. status may be NULL. Any thread. */
+enum stated_code reply_read(const struct stated_client_method *method,
+                            const struct reply_view *reply, const char *endpoint,
+                            ProtobufCAllocator *memory, ProtobufCMessage **response,
                             struct stated_status *status) STATED_MUST_USE;
+
+/* What came is no reply to a call of the method but `what`: INTERNAL, or for a WRITE UNKNOWN, since
+   it may have happened; the message names the endpoint. status may be NULL. */
+enum stated_code reply_refuse(const struct stated_client_method *method, const char *endpoint,
+                              const char *what, struct stated_status *status);
 
 #endif

@@ -1,19 +1,15 @@
 #include "slot.h"
 
 #include "channel.h"
-#include "framing.h"
 #include "monotonic.h"
 
 #include <nng/nng.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* What an idle slot keeps; a larger frame's memory goes back. */
-#define KEPT_BYTES ((size_t)16 << 10)
-
-void slot_init(struct slot *self, struct channel *channel, slot_done done, void *owner)
+void slot_init(struct slot *self, struct channel *channel, ProtobufCAllocator *memory,
+               slot_done done, void *owner)
 {
-    *self = (struct slot){.channel = channel, .done = done, .owner = owner};
+    *self = (struct slot){.channel = channel, .memory = memory, .done = done, .owner = owner};
     list_node_init(&self->node);
     pthread_mutex_init(&self->lock, NULL);
     monotonic_cond_init(&self->guarded.came);
@@ -23,51 +19,59 @@ void slot_deinit(struct slot *self)
 {
     pthread_cond_destroy(&self->guarded.came);
     pthread_mutex_destroy(&self->lock);
-    free(self->frame);
+    memory_give(self->memory, self->payload.bytes);
+    memory_give(self->memory, self->kept.bytes);
 }
 
-static bool make_room(struct slot *self, size_t bytes)
+void slot_begin(struct slot *self, const struct call *call)
 {
-    bool wasteful = self->frame_capacity > KEPT_BYTES && bytes <= KEPT_BYTES;
-    if (bytes <= self->frame_capacity && !wasteful) {
-        return true;
-    }
-    free(self->frame);
-    self->frame = malloc(bytes);
-    self->frame_capacity = self->frame == NULL ? 0 : bytes;
-    return self->frame != NULL;
+    self->call = *call;
+    self->retry = (struct retry_call){.access = call->method->access,
+                                      .once = call->once,
+                                      .deadline_ns = call_wait_until_ns(call)};
+    self->sequence = 0;
+    self->plain = false;
+    self->alone = false;
+    self->endpoint = NULL;
 }
 
-uint8_t *slot_reserve(struct slot *self, size_t body_bytes)
+uint8_t *slot_reserve(struct slot *self, size_t payload_bytes)
 {
-    self->body_bytes = body_bytes;
-    return make_room(self, FRAMING_MAX_HEADER_BYTES + body_bytes)
-               ? self->frame + FRAMING_MAX_HEADER_BYTES
-               : NULL;
+    self->payload_bytes = payload_bytes;
+    return memory_reserve(self->memory, &self->payload, payload_bytes) ? self->payload.bytes : NULL;
 }
 
-/* The channel goes on with its buffer, so the reply is copied to where the request was. */
-static void keep_outcome(struct slot *self, const struct outcome *outcome)
+void slot_keep_outcome(struct slot *self)
 {
-    self->outcome = *outcome;
-    if (outcome->error != 0) {
+    struct reply_view *reply = &self->outcome.reply;
+    if (self->outcome.error != 0) {
         return;
     }
-    if (make_room(self, outcome->reply_bytes)) {
-        memcpy(self->frame, outcome->reply, outcome->reply_bytes);
-        self->outcome.reply = self->frame;
-    } else {
-        self->outcome = (struct outcome){.error = NNG_ENOMEM, .sent = true};
+    size_t message_bytes = reply->message_bytes;
+    size_t payload_bytes = reply->payload_bytes;
+    if (!memory_reserve(self->memory, &self->kept, message_bytes + payload_bytes)) {
+        self->outcome.error = NNG_ENOMEM;
+        self->outcome.sent = true;
+        self->outcome.reply_bytes = payload_bytes;
+        return;
     }
+    if (message_bytes > 0) {
+        memcpy(self->kept.bytes, reply->message, message_bytes);
+    }
+    if (payload_bytes > 0) {
+        memcpy(self->kept.bytes + message_bytes, reply->payload, payload_bytes);
+    }
+    reply->message = self->kept.bytes;
+    reply->payload = self->kept.bytes + message_bytes;
 }
 
-void slot_finish(struct slot *self, const struct outcome *outcome)
+void slot_finish(struct slot *self)
 {
     if (self->asynchronous) {
-        self->done(self, outcome);
+        self->done(self);
         return;
     }
-    keep_outcome(self, outcome);
+    slot_keep_outcome(self);
     pthread_mutex_lock(&self->lock);
     self->guarded.is_there = true;
     pthread_cond_signal(&self->guarded.came);
@@ -86,30 +90,24 @@ static bool wait_for_outcome(struct slot *self, uint64_t until_ns)
     return is_there;
 }
 
-void slot_exchange(struct slot *self, uint64_t deadline_ns, struct outcome *outcome)
+void slot_exchange(struct slot *self)
 {
-    self->deadline_ns = deadline_ns;
+    uint64_t until_ns = self->retry.deadline_ns;
     self->asynchronous = false;
     self->guarded.is_there = false;
-    *outcome = (struct outcome){.error = NNG_ECLOSED};
     if (!channel_submit(self->channel, self)) {
+        self->outcome = (struct outcome){.error = NNG_ECLOSED};
         return;
     }
-    if (!wait_for_outcome(self, deadline_ns)) {
-        if (channel_withdraw(self->channel, self, &outcome->sent)) {
-            outcome->error = NNG_ETIMEDOUT;
-            return;
-        }
+    if (!wait_for_outcome(self, until_ns) && !channel_withdraw(self->channel, self)) {
         /* Too late to give up: the outcome is being handed over just now. */
         while (!wait_for_outcome(self, UINT64_MAX)) {
         }
     }
-    *outcome = self->outcome;
 }
 
-int slot_start(struct slot *self, uint64_t deadline_ns)
+bool slot_start(struct slot *self)
 {
-    self->deadline_ns = deadline_ns;
     self->asynchronous = true;
-    return channel_submit(self->channel, self) ? 0 : NNG_ECLOSED;
+    return channel_submit(self->channel, self);
 }

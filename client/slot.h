@@ -1,9 +1,12 @@
-/* A slot: one frame on its way to the server, and how its sender learns what became of it. */
+/* A slot: one call on its way to the server, over all its tries, and how its sender learns what
+   became of it. */
 #ifndef STATED_CLIENT_SLOT_H
 #define STATED_CLIENT_SLOT_H
 
 #include "call.h"
+#include "memory.h"
 #include "outcome.h"
+#include "retry.h"
 
 #include "base/list.h"
 
@@ -13,66 +16,82 @@
 #include <stdint.h>
 
 struct channel;
+struct flight;
 struct slot;
 
-/* Told the outcome of slot_start, on a thread of NNG. The slot is idle again and may be used or
-   lent on once what the outcome points at has been read. */
-typedef void (*slot_done)(struct slot *slot, const struct outcome *outcome);
+/* Told the outcome of slot_start, which is in slot->outcome, on a thread of NNG. The slot is idle
+   again and may be used or lent on once what the outcome points at has been read. */
+typedef void (*slot_done)(struct slot *slot);
 
 /* Where the channel has a slot. */
 enum slot_place {
     SLOT_NOWHERE, /* it does not have it */
     SLOT_UNSENT,  /* waits to be sent */
-    SLOT_SENT,    /* waits for its reply */
+    SLOT_SENT,    /* in a flight: waits for its reply */
+    SLOT_RESTING, /* waits for at_ns, to be sent again */
+    SLOT_ENDING,  /* was cancelled, and is about to be told so */
 };
 
 struct slot {
-    struct slot *next;      /* among all of its pool */
-    struct slot *next_idle; /* among the idle ones of its pool */
+    struct slot *next; /* among the idle ones of its pool */
     struct channel *channel;
+    ProtobufCAllocator *memory;
     slot_done done;
     void *owner;      /* of the pool: not the slot's business */
-    struct call call; /* the asynchronous one that has it: not the slot's business */
-
-    /* Room for the longest header, then the body; kept from call to call while it is small. */
-    uint8_t *frame;
-    size_t frame_capacity;
-    size_t body_bytes;
-    uint64_t deadline_ns;
+    struct call call; /* set before it is started */
     bool asynchronous;
 
-    /* The outcome of a synchronous exchange. */
+    struct memory_block payload; /* the packed request: the same bytes for every try */
+    size_t payload_bytes;
+    struct memory_block kept; /* what the outcome's reply points at, when it is kept */
+    struct outcome outcome;
+
+    /* Whether the outcome of a synchronous call is there. */
     pthread_mutex_t lock;
     struct {
         bool is_there;
         pthread_cond_t came;
     } guarded;
-    struct outcome outcome;
 
     /* The channel's, under its lock. */
-    struct list_node node; /* among the unsent or the sent */
-    struct slot *next_in_bucket;
+    struct list_node node; /* among the unsent, the resting, the ending, or those of its flight */
     enum slot_place place;
-    uint32_t id;
+    struct flight *flight;
+    uint32_t position; /* among the calls of its flight */
+    struct retry_call retry;
+    uint64_t sequence;    /* 0: none yet, or none at all */
+    uint32_t timeout_ms;  /* what the server is told */
+    bool plain;           /* not to be numbered */
+    bool alone;           /* not to share a frame */
+    uint64_t at_ns;       /* resting: when to send it; sent: when its try is over; 0 = never */
+    const char *endpoint; /* where it was sent last */
 };
 
-/* Idle, without memory for a frame. */
-void slot_init(struct slot *self, struct channel *channel, slot_done done, void *owner);
+/* Idle, without memory for a request. */
+void slot_init(struct slot *self, struct channel *channel, ProtobufCAllocator *memory,
+               slot_done done, void *owner);
 
 /* The slot is idle. */
 void slot_deinit(struct slot *self);
 
-/* Room for the body of a request; NULL when memory is out. */
-uint8_t *slot_reserve(struct slot *self, size_t body_bytes) STATED_MUST_USE;
+/* A new call has the slot. */
+void slot_begin(struct slot *self, const struct call *call);
 
-/* Sends the frame and waits for the outcome. Blocks until deadline_ns. */
-void slot_exchange(struct slot *self, uint64_t deadline_ns, struct outcome *outcome);
+/* Room for the packed request; NULL when memory is out. */
+uint8_t *slot_reserve(struct slot *self, size_t payload_bytes) STATED_MUST_USE;
 
-/* The same without waiting: `done` is told, never on this stack. 0, or NNG_ECLOSED: then the call
-   has not begun and `done` will not be called. Does not block. */
-int slot_start(struct slot *self, uint64_t deadline_ns);
+/* Sends the call and waits for the outcome. Blocks until the call's time is over. */
+void slot_exchange(struct slot *self);
 
-/* For the channel, which has taken the slot off its lists: hands the outcome over. */
-void slot_finish(struct slot *self, const struct outcome *outcome);
+/* The same without waiting: `done` is told, never on this stack. False: the channel is shut, the
+   call has not begun and `done` will not be called. Does not block. */
+bool slot_start(struct slot *self) STATED_MUST_USE;
+
+/* Copies what the outcome's reply points at, so that it stays. When memory is out the outcome says
+   so instead. */
+void slot_keep_outcome(struct slot *self);
+
+/* For the channel, which has taken the slot off its lists: the outcome is there. */
+void slot_finish(struct slot *self);
 
 #endif

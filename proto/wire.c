@@ -27,14 +27,27 @@ static bool skip(struct wire_reader *self, uint64_t length)
     return true;
 }
 
+static bool read_fixed64(struct wire_reader *self, uint64_t *value)
+{
+    const uint8_t *data = self->next;
+    if (!skip(self, 8)) {
+        return false;
+    }
+    *value = 0;
+    for (int i = 0; i < 8; i++) {
+        *value |= (uint64_t)data[i] << (8 * i);
+    }
+    return true;
+}
+
 static bool read_content(struct wire_reader *self, struct wire_field *field)
 {
     uint64_t value;
     switch (field->type) {
     case WIRE_VARINT:
-        return read_varint(self, MAX_VARINT_BYTES, &value);
+        return read_varint(self, MAX_VARINT_BYTES, &field->value);
     case WIRE_FIXED64:
-        return skip(self, 8);
+        return read_fixed64(self, &field->value);
     case WIRE_FIXED32:
         return skip(self, 4);
     case WIRE_BYTES:

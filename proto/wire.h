@@ -87,6 +87,7 @@ struct wire_field {
     enum wire_type type;
     const uint8_t *data; /* of a WIRE_BYTES field: its content, in the message */
     size_t length;
+    uint64_t value; /* of a WIRE_VARINT or WIRE_FIXED64 field */
 };
 
 enum wire_result { WIRE_FIELD, WIRE_END, WIRE_MALFORMED };

@@ -91,4 +91,16 @@ static inline void list_take(struct list *self, struct list *from)
     }
 }
 
+/* Puts every node of `from`, which is left empty, in front of self's, in their order. */
+static inline void list_prepend(struct list *self, struct list *from)
+{
+    if (!list_is_empty(from)) {
+        from->head.prev->next = self->head.next;
+        self->head.next->prev = from->head.prev;
+        self->head.next = from->head.next;
+        self->head.next->prev = &self->head;
+        list_init(from);
+    }
+}
+
 #endif

@@ -405,3 +405,38 @@ void rep_answer_ok(struct rep_answer *answer, const ProtobufCMessage *payload)
     rep_answer_frame(answer, &frame);
     free(packed);
 }
+
+void rep_answer_replies(struct rep_answer *answer, const struct rep_reply *replies, size_t n)
+{
+    static Stated__V1__Reply reply[REP_REPLIES];
+    static Stated__V1__Status status[REP_REPLIES];
+    static Stated__V1__Order order[REP_REPLIES];
+    static Stated__V1__Reply *list[REP_REPLIES];
+    Stated__V1__ReplyFrame frame = STATED__V1__REPLY_FRAME__INIT;
+    must(n <= REP_REPLIES, "replies");
+    for (size_t i = 0; i < n; i++) {
+        reply[i] = (Stated__V1__Reply)STATED__V1__REPLY__INIT;
+        order[i] = (Stated__V1__Order)STATED__V1__ORDER__INIT;
+        status[i] = (Stated__V1__Status)STATED__V1__STATUS__INIT;
+        order[i].replayed = replies[i].replayed;
+        reply[i].order = &order[i];
+        list[i] = &reply[i];
+        if (replies[i].code != STATED__V1__CODE__CODE_OK) {
+            status[i].code = replies[i].code;
+            status[i].message = (char *)(uintptr_t)(replies[i].message ? replies[i].message : "");
+            status[i].retry_after_ms = replies[i].retry_after_ms;
+            reply[i].status = &status[i];
+        } else if (replies[i].payload != NULL) {
+            reply[i].payload.len = protobuf_c_message_get_packed_size(replies[i].payload);
+            reply[i].payload.data = malloc(reply[i].payload.len + 1);
+            must(reply[i].payload.data != NULL, "payload");
+            protobuf_c_message_pack(replies[i].payload, reply[i].payload.data);
+        }
+    }
+    frame.n_replies = n;
+    frame.replies = list;
+    rep_answer_frame(answer, &frame);
+    for (size_t i = 0; i < n; i++) {
+        free(reply[i].payload.data);
+    }
+}

@@ -5,6 +5,7 @@
 
 #include "stated/v1/rpc.pb-c.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,6 +52,20 @@ void rep_double_release(struct rep_double *self);
 
 /* One reply, OK, with this payload. */
 void rep_answer_ok(struct rep_answer *answer, const ProtobufCMessage *payload);
+
+/* One reply of several. */
+struct rep_reply {
+    Stated__V1__Code code;
+    const char *message;
+    uint32_t retry_after_ms;
+    bool replayed;
+    const ProtobufCMessage *payload; /* with code 0 */
+};
+
+#define REP_REPLIES 1024
+
+/* A frame with these replies, at most REP_REPLIES. */
+void rep_answer_replies(struct rep_answer *answer, const struct rep_reply *replies, size_t n);
 
 /* Any reply frame. */
 void rep_answer_frame(struct rep_answer *answer, const Stated__V1__ReplyFrame *frame);

@@ -90,6 +90,8 @@ static void open_scene(struct scene *scene, enum act act, uint32_t max_calls)
     options.connect_timeout_ms = LONG_MS;
     options.timeout_ms = LONG_MS;
     options.max_calls = max_calls;
+    options.coalesce = false; /* the double looks at one call of a frame */
+    options.retry = false;
     struct stated_status status;
     if (stated_client_open(&options, &scene->client, &status) != STATED_OK) {
         fail_msg("%s", status.message);

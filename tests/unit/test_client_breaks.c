@@ -98,6 +98,8 @@ static void test_connections_break_under_load(void **state)
     options.connect_timeout_ms = LONG_MS;
     options.timeout_ms = LONG_MS;
     options.max_calls = IN_FLIGHT;
+    options.coalesce = false; /* so that connections break in the middle of more frames */
+    options.retry = false;
     struct stated_status status;
     if (stated_client_open(&options, &load.client, &status) != STATED_OK) {
         fail_msg("%s", status.message);

@@ -40,6 +40,9 @@ static void open_scene(struct scene *scene,
     options.endpoint = rep_double_url(scene->server);
     options.connect_timeout_ms = LONG_MS;
     options.timeout_ms = LONG_MS;
+    options.retry = false; /* each loss and refusal is the outcome; test_client_retry goes on */
+    options.number_writes = false;
+    options.coalesce = false; /* the double looks at one call of a frame */
     struct stated_status status;
     if (stated_client_open(&options, &scene->client, &status) != STATED_OK) {
         fail_msg("%s", status.message);

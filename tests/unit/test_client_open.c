@@ -35,6 +35,7 @@ static struct stated_client *open_at(const char *url, uint32_t connect_timeout_m
     struct stated_client_options options = STATED_CLIENT_OPTIONS_INIT;
     options.endpoint = url;
     options.connect_timeout_ms = connect_timeout_ms;
+    options.retry = false;
     struct stated_client *client;
     enum stated_code code = stated_client_open(&options, &client, status);
     assert_int_equal(code, status->code);

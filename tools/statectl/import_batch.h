@@ -2,6 +2,7 @@
 #ifndef STATED_STATECTL_IMPORT_BATCH_H
 #define STATED_STATECTL_IMPORT_BATCH_H
 
+#include "stated/client.h"
 #include "stated/status.h"
 #include "stated/v1/state.pb-c.h"
 
@@ -31,6 +32,7 @@ struct import_batch {
     uint64_t due_ns;     /* to be sent again then; 0 = not */
     uint64_t give_up_ns; /* not to be sent again after this; 0 = never refused yet */
     struct stated_status status;
+    struct stated_call_info info; /* of the call that is in flight or has ended */
     struct import_batch *next_done;
 };
 

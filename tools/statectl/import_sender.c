@@ -117,9 +117,12 @@ static void on_written(void *argument, const struct stated_status *status,
 static void start(struct import_batch *batch)
 {
     struct stated_status status;
+    struct stated_call_options options = STATED_CALL_OPTIONS_INIT;
     batch->due_ns = 0;
-    if (stated_v1_state_service_write_async(batch->client, NULL, &batch->request, on_written, batch,
-                                            &status) != STATED_OK) {
+    batch->info = (struct stated_call_info)STATED_CALL_INFO_INIT;
+    options.info = &batch->info;
+    if (stated_v1_state_service_write_async(batch->client, &options, &batch->request, on_written,
+                                            batch, &status) != STATED_OK) {
         put_on_done_list(batch, &status);
     }
 }
@@ -179,6 +182,7 @@ static void release(struct import_sender *self, struct import_batch *batch)
 
 static void conclude(struct import_sender *self, struct import_batch *batch)
 {
+    self->retries += batch->info.tries > 1 ? batch->info.tries - 1 : 0;
     if (keep_for_later(self, batch)) {
         return;
     }

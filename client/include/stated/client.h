@@ -22,28 +22,70 @@ extern "C" {
 /* A connection to one server, many calls at a time. Opaque. */
 struct stated_client;
 
+/* Options grow: start from the INIT macro, which sets `size`, and change members. A program that
+   was built against an older header passes a smaller struct, and what it does not know keeps its
+   default; members are only ever added at the end. */
 struct stated_client_options {
+    size_t size;          /* of this struct, as the program knows it; set by the INIT macro */
     const char *endpoint; /* NNG URL; NULL = stated_default_endpoint() */
     uint32_t
         connect_timeout_ms; /* how long open may take; 0 = do not wait, connect in the background */
-    uint32_t timeout_ms;    /* of a call that names none */
+    uint32_t timeout_ms;    /* of a call that names none: the total of all its tries */
     uint64_t max_message_bytes; /* of a frame, either way; a larger request is INVALID_ARGUMENT */
     uint32_t max_calls; /* in flight at a time; further asynchronous calls wait in a queue */
+
+    /* Sending again, within a call's timeout: a READ or NONE call whose connection broke, a WRITE
+       with its sequence, and what the server refused for now (UNAVAILABLE, or
+       RESOURCE_EXHAUSTED with a time to come back after). Pauses between tries grow and are random.
+       A call that is sent again loses its place in the order of issue. */
+    bool retry;
+    /* Every WRITE gets a sequence, so that the server applies it once however often it is sent.
+       With a server that keeps no record of sequences the client goes on without. */
+    bool number_writes;
+    uint32_t max_tries;      /* of a call; 0 = as many as its timeout allows */
+    uint32_t try_timeout_ms; /* send again when a connection that stands brings no reply for so
+                                long; 0 = never. PARK calls are left to wait */
+
+    /* Calls that are issued while max_frames are on their way share the next one, in the order of
+       issue and without waiting for more; PARK calls never share. false: a frame for each call. */
+    bool coalesce;
+    uint32_t max_frames;      /* on their way at a time */
+    uint32_t max_frame_calls; /* of one frame */
+    uint32_t max_frame_bytes; /* of one frame that holds several calls */
 };
 
 #define STATED_CLIENT_OPTIONS_INIT                                                                 \
     {                                                                                              \
-        .endpoint = NULL, .connect_timeout_ms = 5000, .timeout_ms = 5000,                          \
-        .max_message_bytes = 1u << 20, .max_calls = 1024                                           \
+        sizeof(struct stated_client_options), NULL, 5000, 5000, 1u << 20, 1024, true, true, 0, 0,  \
+            true, 8, 128, 64u << 10                                                                \
     }
 
+/* What a call can tell beside its status, which has its place in the order and whether the answer
+   is a stored one (status.order.replayed). Start from the INIT macro; filled in before the call
+   returns or its callback runs, also when it fails. */
+struct stated_call_info {
+    size_t size;       /* as above */
+    uint32_t tries;    /* how often it was sent; 0 = never */
+    uint64_t sequence; /* that it was sent with; 0 = none */
+};
+
+#define STATED_CALL_INFO_INIT                                                                      \
+    {                                                                                              \
+        sizeof(struct stated_call_info), 0, 0                                                      \
+    }
+
+/* As the client's options, except that size 0 is taken for the first version of the struct: so
+   {.timeout_ms = 100} will do. */
 struct stated_call_options {
-    uint32_t timeout_ms; /* total time for the call; 0 = the client's default */
+    size_t size;
+    uint32_t timeout_ms;           /* total time for the call; 0 = the client's default */
+    bool once;                     /* send it once, whatever becomes of it */
+    struct stated_call_info *info; /* lives until the call has ended; NULL = not wanted */
 };
 
 #define STATED_CALL_OPTIONS_INIT                                                                   \
     {                                                                                              \
-        .timeout_ms = 0                                                                            \
+        sizeof(struct stated_call_options), 0, false, NULL                                         \
     }
 
 /* Where `stated` and `statectl` meet unless told otherwise: ipc:///run/stated/stated.sock for root,
@@ -80,7 +122,7 @@ typedef void (*stated_call_done)(stated_callback callback, void *argument,
                                  const struct stated_status *status, ProtobufCMessage *response);
 
 /* What the generated code knows of a method. The access mode tells what a lost connection means: a
-   read can be asked again, the outcome of a write is unknown. */
+   read can be asked again, a write only with its sequence. */
 struct stated_client_method {
     const char *name; /* "package.Service/Method" */
     enum stated_access access;
@@ -93,8 +135,10 @@ struct stated_client_method {
    callback it is refused with FAILED_PRECONDITION. Beside what the server answers:
    INVALID_ARGUMENT    the request is larger than max_message_bytes; it was not sent
    UNAVAILABLE         there was no connection, or it broke before the reply to a READ, NONE or PARK
-                       method came: asking again is safe
-   UNKNOWN             the connection broke, or what came was no reply: a WRITE may have happened
+                       method came and it was not to be sent again: asking again is safe
+   UNKNOWN             a WRITE may have happened: it was sent without a sequence and its connection
+                       broke, or its time was over before a try brought the reply, or what came was
+                       no reply
    DEADLINE_EXCEEDED   the time is over; if the message says so, a WRITE may have happened
    CANCELLED           the client was closed; the same
    RESOURCE_EXHAUSTED  memory is out, or the reply is larger than max_message_bytes
