@@ -1,5 +1,7 @@
 /* Serves busy.proto at the URL it is given. Linked with the gate it measures the project; linked
-   with pthread_gate.c it measures what a glibc readers-writer lock in the gate's place does. */
+   with pthread_gate.c it measures what a glibc readers-writer lock in the gate's place does.
+
+   usage: busy_server URL [recovers]   a torn state: left to the operator, or repaired */
 #include "busy.stated-server.h"
 
 #include <stated/server.h>
@@ -8,6 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static atomic_uint_least64_t changes;
@@ -50,10 +53,24 @@ static enum stated_code look(struct stated_call *call, const Busy__V1__BusyReque
 static enum stated_code change(struct stated_call *call, const Busy__V1__BusyRequest *request,
                                Busy__V1__BusyResponse *response)
 {
-    (void)call;
     work(request);
+    if (request->fail) {
+        return stated_call_fail(call, STATED_ABORTED, "asked to fail");
+    }
     response->changes = atomic_fetch_add(&changes, 1) + 1;
+    if (request->tear) {
+        return stated_call_torn(call, "half of change %llu is missing",
+                                (unsigned long long)response->changes);
+    }
     return STATED_OK;
+}
+
+/* Takes back what was half done. */
+static bool recover(void *context)
+{
+    (void)context;
+    atomic_fetch_sub(&changes, 1);
+    return true;
 }
 
 /* Light, as a store's small reads are: a call of no time may run on the thread that received it. */
@@ -70,14 +87,15 @@ static const struct busy_v1_busy_handlers handlers = {
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s URL\n", argv[0]);
+    if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "recovers") != 0)) {
+        fprintf(stderr, "usage: %s URL [recovers]\n", argv[0]);
         return 2;
     }
     const char *listen[] = {argv[1]};
     struct stated_server_options options = STATED_SERVER_OPTIONS_INIT;
     options.listen = listen;
     options.n_listen = 1;
+    options.recover = argc == 3 ? recover : NULL;
 
     sigset_t signals;
     sigemptyset(&signals);
