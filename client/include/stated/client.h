@@ -57,7 +57,7 @@ struct stated_client_options {
 #define STATED_CLIENT_OPTIONS_INIT                                                                 \
     {                                                                                              \
         sizeof(struct stated_client_options), NULL, 5000, 5000, 1u << 20, 1024, true, true, 0, 0,  \
-            true, 8, 128, 64u << 10                                                                \
+            true, 4, 128, 64u << 10                                                                \
     }
 
 /* What a call can tell beside its status, which has its place in the order and whether the answer
