@@ -17,6 +17,7 @@ struct watch {
     struct watch_waiter waiter;
     struct stated_parked *parked;
     uint32_t limit;
+    bool no_wait;
     Stated__V1__Selector select;
     Stated__V1__Range range;
     uint8_t bytes[];
@@ -104,8 +105,11 @@ static enum stated_code resume(struct stated_call *call, enum stated_wake why, v
         return code;
     }
     self->waiter.next_revision = response->next_revision;
-    if (response->next_revision <= watch_feed_newest(feed) ||
-        !watch_feed_wait(feed, &self->waiter)) {
+    bool has_more = response->next_revision <= watch_feed_newest(feed);
+    if (self->no_wait && !has_more) {
+        return STATED_OK;
+    }
+    if (has_more || !watch_feed_wait(feed, &self->waiter)) {
         stated_parked_wake(self->parked);
     }
     return stated_call_stay(call);
@@ -145,6 +149,7 @@ enum stated_code watch_changes(struct stated_call *call, const Stated__V1__Watch
     struct watch *self = stated_parked_memory(parked);
     self->parked = parked;
     self->limit = request->limit;
+    self->no_wait = request->no_wait;
     copy_selector(self, request->select);
     self->waiter.next_revision = request->from_revision;
     self->waiter.tell = tell;

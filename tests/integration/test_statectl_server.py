@@ -15,13 +15,14 @@ from stated.v1 import admin_pb2, options_pb2, rpc_pb2, state_pb2
 
 QUEUE = "stated.v1.AdminService/Queue"
 CLEAR_POISON = "stated.v1.AdminService/ClearPoison"
-COMMANDS = ("get", "put", "create", "cas", "txn", "del", "add", "ls", "export",
-            "import", "status", "health", "ping", "queue", "poison", "rpc", "verify-order",
+COMMANDS = ("get", "put", "create", "cas", "txn", "del", "add", "ls", "watch",
+            "history", "export", "import", "status", "health", "ping", "queue", "poison", "rpc", "verify-order",
             "version")
 # What a command needs to get as far as calling the server.
 ARGUMENTS = {"get": ["a"], "put": ["a", "b"], "create": ["a", "b"],
              "cas": ["a", "b", "--if-version", "1"], "rpc": ["call", "Status"],
-             "txn": ["put a b"], "del": ["a"], "add": ["a"], "poison": ["show"]}
+             "txn": ["put a b"], "del": ["a"], "add": ["a"], "poison": ["show"],
+             "history": ["a"]}
 CALLING = [[name, *ARGUMENTS.get(name, [])] for name in COMMANDS
            if name not in ("verify-order", "version")]
 
@@ -157,7 +158,7 @@ class Failures(Checks):
             self.assertEqual(2, self.ok("-e", fake.endpoint, "status").count(tame))
 
     def refused_with(self, code, commands):
-        methods = (sp.READ, sp.WRITE, sp.HEALTH, sp.STATUS, QUEUE, CLEAR_POISON)
+        methods = (sp.READ, sp.WRITE, sp.WATCH, sp.HEALTH, sp.STATUS, QUEUE, CLEAR_POISON)
         name = rpc_pb2.Code.Name(code)
         answer = (code, f"it is {name}")
         with fake_server.FakeServer({method: answer for method in methods}) as fake:

@@ -197,8 +197,9 @@ def span(start, end=b""):
     return state_pb2.Selector(range=state_pb2.Range(start=start, end=end))
 
 
-def watch_request(select, from_revision=0, limit=0):
-    return state_pb2.WatchRequest(select=select, from_revision=from_revision, limit=limit)
+def watch_request(select, from_revision=0, limit=0, no_wait=False):
+    return state_pb2.WatchRequest(select=select, from_revision=from_revision, limit=limit,
+                                  no_wait=no_wait)
 
 
 def put(name, value):

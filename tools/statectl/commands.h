@@ -17,6 +17,8 @@
     X(del)                                                                                         \
     X(add)                                                                                         \
     X(ls)                                                                                          \
+    X(watch)                                                                                       \
+    X(history)                                                                                     \
     X(export)                                                                                      \
     X(import)                                                                                      \
     X(status)                                                                                      \
