@@ -4,7 +4,7 @@
 #include "engine/hash_set.h"
 #include "engine/lmdb_check.h"
 
-#include "base/escape.h"
+#include "escape.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -4,7 +4,7 @@
 #include "engine/lmdb_scan.h"
 #include "engine/lmdb_writing.h"
 
-#include "base/escape.h"
+#include "escape.h"
 
 #include <inttypes.h>
 

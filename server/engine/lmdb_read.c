@@ -2,7 +2,7 @@
 #include "engine/entry_list.h"
 #include "engine/lmdb_scan.h"
 
-#include "base/escape.h"
+#include "escape.h"
 
 struct reading {
     struct lmdb_run *run;

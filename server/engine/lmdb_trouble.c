@@ -1,7 +1,7 @@
 #include "engine/lmdb_engine.h"
 
-#include "base/escape.h"
 #include "base/log.h"
+#include "escape.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 #include "rpc/dispatch.h"
 
 #include "base/clock.h"
-#include "base/escape.h"
+#include "escape.h"
 #include "rpc/call.h"
 #include "rpc/execute.h"
 #include "rpc/park.h"

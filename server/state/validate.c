@@ -3,7 +3,7 @@
    because all spans before a first meeting are disjoint. */
 #include "state/validate.h"
 
-#include "base/escape.h"
+#include "escape.h"
 #include "state/key_span.h"
 
 #include <stdlib.h>

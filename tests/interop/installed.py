@@ -46,7 +46,7 @@ class InstalledTestCase(unittest.TestCase):
 
     def build(self, packages, *sources, language=C11, options=(), static=False):
         """Compiles a program as its user would, and returns its path."""
-        output = self.folder / f"program-{self.id().rsplit('.', 1)[1]}-{'-'.join(packages)}"
+        output = self.folder / f"program-{self.id().rsplit('.', 1)[1]}-{'-'.join(packages)}-{pathlib.Path(sources[0]).stem}"
         how = ["--static"] if static else []
         run(*language, *WARNINGS, *SANITIZE_FLAGS, *options, *sources, "-o", output,
             *self.pkg_config("--cflags", "--libs", *how, *packages))

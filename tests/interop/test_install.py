@@ -8,7 +8,8 @@ import installed
 import server
 from installed import CPP17, SANITIZE, needed, run
 
-CLIENT = installed.HERE / "install" / "client.c"
+PROGRAMS = [installed.HERE / "install" / name for name in ("client.c", "short.c")]
+SAYS = {"client": "hello from outside\n", "short": "green became red\n"}
 BOTH_SIDES = """
 #include <stated/client.h>
 #include <stated/server.h>
@@ -54,32 +55,38 @@ int main(int argc, char **argv)
 
 
 class Install(installed.InstalledTestCase):
-    def assert_greets(self, program):
+    def assert_work(self, *arguments, **options):
+        """Builds each program and has it talk to a server; returns one of them."""
         with server.Server() as running:
-            for endpoint in (running.ipc, running.tcp):
-                self.assertEqual(self.run_program(program, endpoint), "hello from outside\n")
+            for source in PROGRAMS:
+                program = self.build(*arguments, source, **options)
+                for endpoint in (running.ipc, running.tcp):
+                    self.assertEqual(self.run_program(program, endpoint), SAYS[source.stem])
+        return program
 
-    def test_a_client_of_the_shared_library(self):
-        program = self.build(["stated-client"], CLIENT)
+    def test_the_short_program_is_short(self):
+        text = (installed.HERE / "install" / "short.c").read_text(encoding="ascii")
+        self.assertLessEqual(len(text.splitlines()), 20)
+        for function in ("kv_get", "kv_put", "kv_compare_and_set"):
+            self.assertIn(function, text)
+
+    def test_clients_of_the_shared_library(self):
         version = self.pkg_config("--modversion", "stated-client")[0]
         soname = f"libstated-client.so.{version.rsplit('.', 1)[0]}"
-        self.assertIn(soname, needed(program))
-        self.assert_greets(program)
+        self.assertIn(soname, needed(self.assert_work(["stated-client"])))
 
-    def test_a_client_of_the_archive(self):
-        program = self.build(["stated-client-static"], CLIENT)
+    def test_clients_of_the_archive(self):
+        program = self.assert_work(["stated-client-static"])
         self.assertFalse([name for name in needed(program) if "stated" in name])
-        self.assert_greets(program)
 
     @unittest.skipIf(SANITIZE, "a sanitizer needs shared libraries")
-    def test_a_client_without_any_shared_library(self):
-        program = self.build(["stated-client"], CLIENT, options=["-static"], static=True)
+    def test_clients_without_any_shared_library(self):
+        program = self.assert_work(["stated-client"], options=["-static"], static=True)
         self.assertEqual(needed(program), [])
-        self.assert_greets(program)
 
     def test_the_headers_serve_cpp(self):
         source = self.write("main.cpp",
-                            "#include <stated/client.h>\n#include <stated/v1/state.stated-client.h>\n"
+                            "#include <stated/kv.h>\n#include <stated/v1/state.stated-client.h>\n"
                             "int main() { return stated_code_name(STATED_OK)[0] == 'O' ? 0 : 1; }\n")
         self.run_program(self.build(["stated-client"], source, language=CPP17))
 
@@ -128,12 +135,13 @@ class CmakePackage(installed.InstalledTestCase):
     def test_shared_and_static(self):
         output = self.configure("good")
         run("cmake", "--build", output)
-        shared, static = (output / name for name in ("shared", "static"))
-        self.assertIn("libstated-client.so", " ".join(needed(shared)))
-        self.assertNotIn("stated", " ".join(needed(static)))
         with server.Server() as running:
-            for program in (shared, static):
-                self.assertEqual(run(program, running.ipc).stdout, "hello from outside\n")
+            for program, says in SAYS.items():
+                shared, static = (output / f"{program}-{kind}" for kind in ("shared", "static"))
+                self.assertIn("libstated-client.so", " ".join(needed(shared)))
+                self.assertNotIn("stated", " ".join(needed(static)))
+                for each in (shared, static):
+                    self.assertEqual(run(each, running.ipc).stdout, says)
 
     def test_another_minor_version_is_refused(self):
         with self.assertRaisesRegex(AssertionError, r"compatible\s+with"):

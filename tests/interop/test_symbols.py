@@ -9,6 +9,7 @@ from installed import run
 
 # Declared by its header, or a message of the contract.
 PROTOTYPE = re.compile(r"\b(stated_[a-z0-9_]+)\(", re.ASCII)
+DATA = re.compile(r'^extern\s[^;({"]*\b(stated_[a-z0-9_]+)(?:\[\w*\])?;', re.ASCII | re.MULTILINE)
 MESSAGE = re.compile(r"^stated__v1__")
 
 
@@ -21,15 +22,15 @@ def shown(library):
 
 
 def declared(includes):
-    """The functions of the client's public headers."""
+    """What the client's public headers declare."""
     names = set()
-    headers = [includes / "stated" / name for name in ("client.h", "status.h")]
+    headers = [includes / "stated" / name for name in ("client.h", "kv.h", "status.h")]
     headers += sorted((includes / "stated" / "v1").glob("*.stated-client.h"))
     for header in headers:
         text = re.sub(r"/\*.*?\*/", "", header.read_text(encoding="utf-8"), flags=re.DOTALL)
         text = re.sub(r"^#.*?(?<!\\)$", "", text, flags=re.DOTALL | re.MULTILINE)
-        names.update(PROTOTYPE.findall(text))
-    return names
+        names.update(PROTOTYPE.findall(text) + DATA.findall(text))
+    return names - {"stated_text", "stated_kv_prefix"}  # which are inline
 
 
 def findings(library, includes):
@@ -54,7 +55,7 @@ class Symbols(installed.InstalledTestCase):
 
     def test_the_headers_declare_something(self):
         functions = declared(self.includes)
-        for name in ("stated_client_open", "stated_code_name", "stated_v1_state_service_read_async"):
+        for name in ("stated_client_open", "stated_kv_get", "stated_code_name", "stated_v1_state_service_read_async"):
             self.assertIn(name, functions)
 
     def test_a_leak_is_found(self):

@@ -1,5 +1,5 @@
 /* Are bytes from outside short, printable and on one line once they are escaped? */
-#include "base/escape.h"
+#include "escape.h"
 
 #include "test.h"
 

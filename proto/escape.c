@@ -1,4 +1,4 @@
-#include "base/escape.h"
+#include "escape.h"
 
 #include <string.h>
 

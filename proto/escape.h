@@ -1,6 +1,6 @@
 /* Bytes from outside made fit for a message or a log line: short, printable, one line. */
-#ifndef STATED_BASE_ESCAPE_H
-#define STATED_BASE_ESCAPE_H
+#ifndef STATED_PROTO_ESCAPE_H
+#define STATED_PROTO_ESCAPE_H
 
 #include <stddef.h>
 
