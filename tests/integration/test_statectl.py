@@ -184,6 +184,14 @@ class Lists(Served):
         self.refused(2, "ls", "--limit", "0", says="'0'")
         self.refused(2, "ls", "a", "b", says="fewer")
 
+    def test_entries_that_end_with_nul(self):
+        self.put(b"a\nb", b"1\n2")
+        self.put(b"c", b"")
+        self.assertEqual(b"a\nb\t1\n2\0c\t\0", self.ok("ls", "-0"))
+        self.assertEqual(b"a\nb\0c\0", self.ok("-o", "raw", "ls", "--null", "--keys"))
+        self.refused(2, "ls", "-0", "--count", says="--null")
+        self.refused(2, "ls", "-0", "-o", "table", says="--null")
+
     def test_pages(self):
         with self.server.client() as client:
             for i in range(40):

@@ -16,15 +16,15 @@ from stated.v1 import admin_pb2, options_pb2, rpc_pb2, state_pb2
 QUEUE = "stated.v1.AdminService/Queue"
 CLEAR_POISON = "stated.v1.AdminService/ClearPoison"
 COMMANDS = ("get", "put", "create", "cas", "txn", "del", "add", "ls", "watch",
-            "history", "export", "import", "status", "health", "ping", "queue", "poison", "rpc", "verify-order",
-            "version")
+            "history", "export", "import", "status", "health", "ping", "queue", "poison", "rpc",
+            "bench", "completion", "verify-order", "version")
 # What a command needs to get as far as calling the server.
 ARGUMENTS = {"get": ["a"], "put": ["a", "b"], "create": ["a", "b"],
              "cas": ["a", "b", "--if-version", "1"], "rpc": ["call", "Status"],
              "txn": ["put a b"], "del": ["a"], "add": ["a"], "poison": ["show"],
              "history": ["a"]}
 CALLING = [[name, *ARGUMENTS.get(name, [])] for name in COMMANDS
-           if name not in ("verify-order", "version")]
+           if name not in ("bench", "completion", "verify-order", "version")]
 
 POISON = admin_pb2.Poison(ticket=42, method="shop.Orders/Place", reason="half\nwritten",
                           age_ms=61_000)
@@ -275,6 +275,15 @@ class Server(Checks, server.ServedTestCase):
         self.assertEqual(([], []), (queue["running"], queue["waiting"]))
         self.assertIn("write", [times["access"] for times in queue["times"]])
         self.assertRegex(self.ask("queue"), r"(?s)\A0 running\n0 waiting\n.* write +\S+ ")
+
+    def test_bench(self):
+        figures = json.loads(self.ask("-o", "json", "bench", "--calls", "50", "--keys", "3"))
+        self.assertEqual((50, True), (figures["calls"], figures["order_ok"]))
+        self.assertEqual(self.server.ipc, figures["endpoint"])
+        self.assertIn("Usage: stated-bench", self.ask("bench", "--", "--help"))
+        done = statectl.run("-e", self.server.ipc, "bench", "--frob")
+        self.assertEqual(2, done.status)
+        self.assertIn("--frob", done.said)
 
     def test_poison(self):
         self.assertEqual("the state is good\n", self.ask("poison", "show"))

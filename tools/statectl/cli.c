@@ -22,6 +22,11 @@ static const struct argp_option global_options[] = {
     {0},
 };
 
+const struct argp_option *cli_global_options(void)
+{
+    return global_options;
+}
+
 static error_t parse_global_option(int key, char *text, struct argp_state *state)
 {
     struct ctl *ctl = state->input;

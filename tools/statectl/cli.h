@@ -37,6 +37,9 @@ struct command {
    commands, shown in it. */
 int cli_parse_global(struct ctl *ctl, int argc, char **argv, char *(*help)(void)) STATED_MUST_USE;
 
+/* The options that every command takes; an empty one ends them. Static. */
+const struct argp_option *cli_global_options(void);
+
 /* Parses a command's options, and the global ones among them. False after saying what is wrong.
    Prints help and exits when asked to. */
 bool cli_parse(struct ctl *ctl, const struct command *command, int argc, char **argv, void *input,

@@ -10,11 +10,19 @@
 
 #include <inttypes.h>
 
-enum { KEY_LIMIT = 0x100, KEY_COUNT, KEY_KEYS, KEY_COMMITTED, MAX_KEY_COLUMNS = 60 };
+enum {
+    KEY_LIMIT = 0x100,
+    KEY_COUNT,
+    KEY_KEYS,
+    KEY_COMMITTED,
+    KEY_NULL = '0',
+    MAX_KEY_COLUMNS = 60
+};
 
 struct ls {
     struct scan scan;
     bool count_only;
+    bool ends_with_nul; /* what is raw */
     enum output_format format;
     struct table table;
     size_t columns; /* of the terminal; 0 = as many as needed */
@@ -25,6 +33,7 @@ static const struct argp_option options[] = {
     {"count", KEY_COUNT, NULL, 0, "Only how many there are", 0},
     {"limit", KEY_LIMIT, "N", 0, "At most N of them", 0},
     {"committed", KEY_COMMITTED, NULL, 0, "The newest committed state, without waiting in line", 0},
+    {"null", KEY_NULL, NULL, 0, "Raw, with a NUL behind each entry instead of a newline", 0},
     {0},
 };
 
@@ -43,6 +52,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_COMMITTED:
         self->scan.committed = true;
         return 0;
+    case KEY_NULL:
+        self->ends_with_nul = true;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -55,7 +67,7 @@ static void print_raw(const struct ls *self, const Stated__V1__Entry *entry)
         putchar('\t');
         output_bytes(entry->value);
     }
-    putchar('\n');
+    putchar(self->ends_with_nul ? '\0' : '\n');
 }
 
 /* The list's brackets are printed around all pages. */
@@ -101,7 +113,7 @@ static bool print_page(void *argument, const Stated__V1__ReadResponse *page)
 static int list(struct ls *self, struct ctl *ctl)
 {
     static const char *const headings[] = {"KEY", "REVISION", "VALUE"};
-    self->format = output_choose(ctl->format, OUTPUT_JSONL);
+    self->format = self->ends_with_nul ? OUTPUT_RAW : output_choose(ctl->format, OUTPUT_JSONL);
     self->columns = output_columns();
     table_init(&self->table, headings, self->scan.keys_only ? 2 : 3);
     self->table.right[1] = true;
@@ -162,6 +174,11 @@ static int run(struct ctl *ctl, int argc, char **argv)
     if (self.count_only && (self.scan.limit != 0 || self.scan.keys_only)) {
         return error_usage("ls: --count goes with neither --limit nor --keys");
     }
+    if (self.ends_with_nul &&
+        (self.count_only || (ctl->format != OUTPUT_AUTO && ctl->format != OUTPUT_RAW))) {
+        return error_usage("ls: --null is for raw entries; it goes with neither --count nor "
+                           "another format");
+    }
     return self.count_only ? count(&self, ctl) : list(&self, ctl);
 }
 
@@ -174,7 +191,8 @@ const struct command cmd_ls = {
             "Examples:\n"
             "  statectl ls\n"
             "  statectl ls sessions/ --count\n"
-            "  statectl ls -o raw --keys sessions/\n",
+            "  statectl ls -o raw --keys sessions/\n"
+            "  statectl ls -0 --keys old/ | xargs -0 statectl del\n",
     .options = options,
     .parser = parse,
     .least_arguments = 0,

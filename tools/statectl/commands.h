@@ -27,6 +27,8 @@
     X(queue)                                                                                       \
     X(poison)                                                                                      \
     X(rpc)                                                                                         \
+    X(bench)                                                                                       \
+    X(completion)                                                                                  \
     X(verify_order)                                                                                \
     X(version)
 
