@@ -41,6 +41,7 @@ static void free_parts(struct connection *self)
 {
     nng_aio_reap(self->receive_aio);
     nng_aio_reap(self->send_aio);
+    nng_aio_reap(self->direct_aio);
     pthread_mutex_destroy(&self->mutex);
     free(self->buffer);
     free(self);
@@ -70,7 +71,8 @@ static struct connection *connection_new(struct connection_host *host, nng_strea
     pthread_mutex_init(&self->mutex, NULL);
     if (self->buffer == NULL ||
         nng_aio_alloc(&self->receive_aio, connection_receive_event, self) != 0 ||
-        nng_aio_alloc(&self->send_aio, connection_send_event, self) != 0) {
+        nng_aio_alloc(&self->send_aio, connection_send_event, self) != 0 ||
+        nng_aio_alloc(&self->direct_aio, NULL, NULL) != 0) {
         free_parts(self);
         return NULL;
     }
@@ -126,4 +128,5 @@ void connection_stop(struct connection *self)
 {
     nng_aio_stop(self->receive_aio);
     nng_aio_stop(self->send_aio);
+    nng_aio_stop(self->direct_aio);
 }

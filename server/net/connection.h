@@ -72,10 +72,16 @@ struct connection {
     size_t end;
     struct list_node waiting; /* for a slot */
 
-    /* The sending side: the send's callback. Holds one reference of the peer while it sends. */
-    nng_aio *send_aio;
+    /* The sending side: one owner at a time, who brought a reply while nobody sent, or the send's
+       callback. Holds one reference of the peer while it sends. */
+    nng_aio *send_aio;   /* with the callback, for what the socket has no room for */
+    nng_aio *direct_aio; /* without one */
     struct connection_part parts[CONNECTION_BATCH];
     size_t n_parts;
+
+    /* The receiving side has more frames to take: their replies wait for each other, a batch of
+       them at most, to be sent together. */
+    atomic_bool holding;
 
     pthread_mutex_t mutex;
     atomic_bool closed; /* says what guarded.closing says, to the receiving side in between */
@@ -83,9 +89,10 @@ struct connection {
         bool closing;       /* nothing is posted any more */
         bool parked;        /* not read on, because of max_frames */
         uint32_t resume_at; /* frames in flight at which a parked one is read on */
-        bool sending;
+        bool sending;       /* the sending side has an owner */
         struct slot *queue; /* replies that are not being sent yet, oldest first */
         struct slot **queue_end;
+        uint32_t n_queued;
     } guarded;
 };
 
@@ -122,6 +129,9 @@ void connection_take_frames(struct connection *self);
 /* The callbacks of the two aios; argument is the connection. */
 void connection_receive_event(void *argument);
 void connection_send_event(void *argument);
+
+/* Sends the replies that were held back, after `holding` has ended. By who has a reference. */
+void connection_send_held(struct connection *self);
 
 /* Sends the greeting; the first thing that is sent. */
 void connection_send_greeting(struct connection *self);

@@ -127,7 +127,7 @@ static enum step take_greeting(struct connection *self)
     return STEP_TAKEN;
 }
 
-static enum step take_frame(struct connection *self, size_t *needed)
+static enum step take_frame(struct connection *self, size_t *needed, bool *holding)
 {
     if (atomic_load_explicit(&self->closed, memory_order_relaxed)) {
         return STEP_CLOSED;
@@ -152,6 +152,11 @@ static enum step take_frame(struct connection *self, size_t *needed)
     if (slot == NULL) {
         return STEP_RESTS;
     }
+    if (!*holding && self->end - self->begin > request.bytes) {
+        *holding = true;
+        peer_acquire(&self->peer);
+        atomic_store(&self->holding, true);
+    }
     start_frame(self, slot, &request, turn == TURN_NEVER);
     self->begin += request.bytes;
     return STEP_TAKEN;
@@ -175,13 +180,27 @@ static void post_receive(struct connection *self)
     }
 }
 
-void connection_take_frames(struct connection *self)
+/* Takes all frames that have come whole. Where there is more than one, their replies go together;
+   the reference is for the end, when the receiving side may be somebody else's. */
+static enum step take_all(struct connection *self, size_t *needed)
 {
     enum step step;
-    size_t needed = 0;
+    bool holding = false;
     do {
-        step = self->greeted ? take_frame(self, &needed) : take_greeting(self);
+        step = self->greeted ? take_frame(self, needed, &holding) : take_greeting(self);
     } while (step == STEP_TAKEN);
+    if (holding) {
+        atomic_store(&self->holding, false);
+        connection_send_held(self);
+        peer_release(&self->peer);
+    }
+    return step;
+}
+
+void connection_take_frames(struct connection *self)
+{
+    size_t needed = 0;
+    enum step step = take_all(self, &needed);
     if (step == STEP_RESTS) {
         return;
     }

@@ -165,6 +165,14 @@ void slot_pool_give(struct slot *slot)
     }
 }
 
+void slot_pool_wait(struct slot_pool *self, struct list_node *waiter)
+{
+    pthread_mutex_lock(&self->mutex);
+    list_push_back(&self->guarded.waiting, waiter);
+    pthread_mutex_unlock(&self->mutex);
+    self->options.available(self->options.context);
+}
+
 struct list_node *slot_pool_next_waiter(struct slot_pool *self, bool any)
 {
     pthread_mutex_lock(&self->mutex);

@@ -75,6 +75,10 @@ void slot_set_aside(struct slot *slot);
 /* Takes a slot back, whatever its state. Any thread, never blocks. */
 void slot_pool_give(struct slot *slot);
 
+/* Puts a waiter in line, and says that somebody waits, though it may well be that there is a slot.
+   Any thread, never blocks. */
+void slot_pool_wait(struct slot_pool *self, struct list_node *waiter);
+
 /* The first in line, when there is a slot for it (or with `any`, in any case); it is in line no
    more. NULL: nobody, or no slot. Any thread. */
 struct list_node *slot_pool_next_waiter(struct slot_pool *self, bool any);
