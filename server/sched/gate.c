@@ -98,15 +98,6 @@ static void record_times(struct gate *self, const struct gate_entry *entry)
     latency_record(&times->hold, entry->finished_ns - entry->granted_ns);
 }
 
-static void finish_bypass(struct gate *self, struct gate_run *run)
-{
-    for (struct list_node *node = list_first(&run->entries); node != NULL;
-         node = list_after(&run->entries, node)) {
-        gate_entry_of(node)->state = GATE_DONE;
-    }
-    self->guarded.bypassing -= run->count;
-}
-
 /* By the run's last call: what was ahead of that one has been answered in its time. */
 static void learn_answer(struct gate *self, const struct gate_run *run, uint64_t now_ns)
 {
@@ -117,8 +108,8 @@ static void learn_answer(struct gate *self, const struct gate_run *run, uint64_t
     }
 }
 
-static void release(struct gate *self, struct gate_run *run, uint64_t now_ns,
-                    struct rwlock_step *step)
+/* What a run's end means for its entries; they are their callers' again after this. */
+static void release_entries(struct gate *self, struct gate_run *run, uint64_t now_ns)
 {
     learn_answer(self, run, later_of(now_ns, gate_entry_of(run->entries.head.prev)->granted_ns));
     for (struct list_node *node = list_first(&run->entries); node != NULL;
@@ -129,12 +120,57 @@ static void release(struct gate *self, struct gate_run *run, uint64_t now_ns,
         list_remove(&entry->side_node);
         record_times(self, entry);
     }
+}
+
+static void mark_done(struct gate_run *run)
+{
+    for (struct list_node *node = list_first(&run->entries); node != NULL;
+         node = list_after(&run->entries, node)) {
+        gate_entry_of(node)->state = GATE_DONE;
+    }
+}
+
+/* Lets go of what the run held. */
+static void release_lock(struct gate *self, struct gate_run *run, uint64_t now_ns,
+                         struct rwlock_step *step)
+{
     if (run->kind == GATE_RUN_BYPASS) {
-        finish_bypass(self, run);
+        mark_done(run);
+        self->guarded.bypassing -= run->count;
     } else {
         rwlock_finish(&self->guarded.lock, run, now_ns, step);
     }
     gate_settle(self, step, now_ns);
+}
+
+/* The callers of a large exclusive run are answered before the next run is granted. Their next
+   calls then come while the answers still go out and share that run, with its one commit; granted
+   at once, it would be the few calls that came during the last commit, and every other commit a
+   small one. */
+static void finish_large(struct gate *self, struct gate_run *run)
+{
+    struct gate_run held; /* the lock, without the entries, which are gone by then */
+    struct rwlock_step step;
+    gate_run_init(&held, run->kind);
+    held.count = run->count;
+    rwlock_step_init(&step);
+
+    pthread_mutex_lock(&self->mutex);
+    release_entries(self, run, clock_now_ns());
+    mark_done(run);
+    struct gate_upcalls up = self->up;
+    pthread_mutex_unlock(&self->mutex);
+
+    up.ops->finished(up.context, run);
+
+    pthread_mutex_lock(&self->mutex);
+    release_lock(self, &held, clock_now_ns(), &step);
+    pthread_mutex_unlock(&self->mutex);
+
+    if (step.granted.count > 0) {
+        pool_put(self->pool, &step.granted, pool_is_worker(self->pool));
+    }
+    gate_answer_dropped(up, &step.dropped);
 }
 
 void gate_finish(struct gate *self, struct gate_run *run)
@@ -142,10 +178,15 @@ void gate_finish(struct gate *self, struct gate_run *run)
     struct rwlock_step step;
     rwlock_step_init(&step);
     bool many_replies = run->count > BATON_REPLIES_MAX;
+    if (many_replies && run->kind == GATE_RUN_EXCLUSIVE) {
+        finish_large(self, run);
+        return;
+    }
     uint64_t now_ns = clock_now_ns();
 
     pthread_mutex_lock(&self->mutex);
-    release(self, run, now_ns, &step);
+    release_entries(self, run, now_ns);
+    release_lock(self, run, now_ns, &step);
     struct gate_upcalls up = self->up;
     pthread_mutex_unlock(&self->mutex);
 

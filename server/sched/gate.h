@@ -71,7 +71,8 @@ void gate_refuse(struct gate *self, struct gate_entry *const *entries, size_t n,
    ones; 0 = there are none, or it is not known. Any thread. */
 uint64_t gate_expected_answer_ns(struct gate *self, uint64_t now_ns);
 
-/* Releases a run and hands out what that grants; calls ops->finished. Any thread. */
+/* Releases a run and hands out what that grants; calls ops->finished: afterwards, but before for a
+   large exclusive run. Any thread. */
 void gate_finish(struct gate *self, struct gate_run *run);
 
 /* Drops the entry if it is still queued, else does nothing: once granted, it runs and its true

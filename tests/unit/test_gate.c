@@ -26,13 +26,39 @@ static int setup_small_share(void **state)
     return layer_setup_with(state, &options, &layer_ops);
 }
 
-static int setup_large(void **state)
+static int setup_large_with(void **state, const struct gate_ops *ops)
 {
     struct gate_options options = layer_usual_options;
     options.max_queued_calls = 200;
     options.max_queued_bytes = 100000;
     options.max_party_calls = 200;
-    return layer_setup_with(state, &options, &layer_ops);
+    options.max_run_calls = 100;
+    return layer_setup_with(state, &options, ops);
+}
+
+static int setup_large(void **state)
+{
+    return setup_large_with(state, &layer_ops);
+}
+
+static struct gate_entry *asks_when_answered; /* a write that an answered caller submits */
+
+static void finished_and_ask(void *context, struct gate_run *run)
+{
+    struct gate_entry *write = asks_when_answered;
+    layer_ops.finished(context, run);
+    if (write != NULL) {
+        asks_when_answered = NULL;
+        layer_submit_new(context, write, GATE_WRITE, false);
+    }
+}
+
+static int setup_large_that_asks(void **state)
+{
+    static struct gate_ops ops;
+    ops = layer_ops;
+    ops.finished = finished_and_ask;
+    return setup_large_with(state, &ops);
 }
 
 static void test_options_out_of_range_are_refused(void **state)
@@ -561,6 +587,32 @@ static void test_a_frame_may_mix_all_kinds(void **state)
     }
 }
 
+static void test_answered_callers_share_the_run_after_a_large_one(void **state)
+{
+    struct layer *self = *state;
+    struct gate_entry first;
+    struct gate_entry large[20];
+    struct gate_entry early;
+    struct gate_entry late;
+    struct gate_run *run = layer_hold_write(self, &first);
+    for (size_t i = 0; i < 20; i++) {
+        layer_submit_new(self, &large[i], GATE_WRITE, false);
+    }
+    uint32_t n_held = self->n_held;
+    gate_finish(self->gate, run);
+    layer_wait(self, &self->n_held, n_held + 1);
+    assert_int_equal(self->held[n_held]->count, 20);
+    layer_submit_new(self, &early, GATE_WRITE, false);
+    asks_when_answered = &late;
+    gate_finish(self->gate, self->held[n_held]);
+    layer_wait(self, &self->n_held, n_held + 2);
+    assert_int_equal(self->held[n_held + 1]->count, 2);
+    layer_let_go(self, self->held[n_held + 1]);
+    layer_wait_idle(self);
+    assert_int_equal(late.state, GATE_DONE);
+    assert_int_equal(self->finished, 23);
+}
+
 static void test_a_draining_gate_finishes_what_it_has(void **state)
 {
     struct layer *self = *state;
@@ -615,6 +667,8 @@ int main(void)
         CASE(test_an_open_bypassing_read_keeps_the_gate_busy),
         CASE(test_a_call_outlives_its_deadline_once_granted),
         CASE(test_a_frame_may_mix_all_kinds),
+        cmocka_unit_test_setup_teardown(test_answered_callers_share_the_run_after_a_large_one,
+                                        setup_large_that_asks, layer_teardown),
         CASE(test_a_draining_gate_finishes_what_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
