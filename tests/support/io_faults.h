@@ -19,7 +19,7 @@ enum io_call {
 enum { IO_SHORT = -1 };
 
 /* From now on, the calls in `calls` are counted; the nth (from 1) fails with `error`, and all after
-   it too when it is sticky. Resets the count. One thread at a time. */
+   it too when it is sticky; of EINTR, a hundred. Resets the count. One thread at a time. */
 void io_faults_plan(unsigned calls, unsigned long nth, int error, bool is_sticky);
 
 /* No faults, but calls in `calls` are counted from 0. */

@@ -16,6 +16,9 @@ struct store_fixture {
 /* A new directory, options for sync mode with a limit of 64 MiB; nothing is open yet. */
 void fixture_init(struct store_fixture *self);
 
+/* The same where syncs cost nothing, for tests of many commits in which no power is lost. */
+void fixture_init_in_memory(struct store_fixture *self);
+
 /* Opens the store; the second gives the code and the status (not NULL) instead of failing. */
 void fixture_open(struct store_fixture *self);
 enum stated_code fixture_try_open(struct store_fixture *self, struct stated_status *status);
