@@ -249,10 +249,10 @@ class Loads:
                         keys, "--value-size", VALUE_BYTES, "--duration", self.seconds, *arguments)
 
     def bench(self, peer, *arguments, keys=10000):
-        """stated's client library."""
+        """stated's client library, a frame for each call."""
         return run_json(self.build / "bin" / "stated-bench", "-e", peer.url(), "--keys", keys,
                         "--value-size", VALUE_BYTES, "--duration", self.seconds, "--no-check",
-                        "-o", "json", *arguments)
+                        "--coalesce", "off", "--number-writes", "off", "-o", "json", *arguments)
 
     def echo(self, sizes, connections, in_flight, calls):
         """NNG alone."""

@@ -27,7 +27,9 @@ class Usage(unittest.TestCase):
                               ("duration", "0"), ("read-percent", "101"), ("keys", ""),
                               ("value-size", "99999999999999999999"), ("prefix", ""),
                               ("prefix", "a b"), ("prefix", "x" * 480), ("seed", "1 "),
-                              ("distribution", "normal"), ("output", "xml"), ("timeout", "0")):
+                              ("distribution", "normal"), ("output", "xml"), ("timeout", "0"),
+                              ("rate", "0"), ("consistency", "none"), ("coalesce", "yes"),
+                              ("number-writes", "")):
             done = bench(f"--{option}={value}")
             self.assertEqual(2, done.returncode, (option, value, done.stderr))
             if option != "calls":
@@ -93,6 +95,30 @@ class Run(unittest.TestCase):
                                    "--prefix", f"size{size}/")
             self.assertTrue(figures["order_ok"], figures)
             self.assertGreaterEqual(figures["seconds"], 0.2)
+
+    def test_open_loop_at_a_rate(self):
+        figures = self.measure("--rate", 400, "--duration", 1, "--connections", 2,
+                               "--read-percent", 50)
+        self.assertTrue(figures["order_ok"], figures)
+        self.assertEqual(0, figures["errors"])
+        self.assertLessEqual(figures["calls"], 402)
+        self.assertEqual((400, 256), (figures["rate"], figures["in_flight"]))
+        reads = [time for _, time in figures["read_distribution"]]
+        self.assertEqual(sorted(reads), reads)
+        self.assertEqual(figures["read_max_us"], reads[-1])
+        shown = bench("-e", self.server.tcp, "--rate", 500, "--calls", 100).stdout
+        self.assertIn("500 calls/s", shown)
+
+    def test_calls_share_frames_or_have_one_each(self):
+        for coalesce in ("on", "off"):
+            figures = self.measure("--coalesce", coalesce, "--in-flight", 64, "--calls", 2000,
+                                   "--read-percent", 80, "--alone")
+            self.assertTrue(figures["order_ok"] and figures["gap_free"], figures)
+            self.assertEqual(coalesce == "on", figures["coalesce"])
+
+    def test_committed_reads_take_no_ticket(self):
+        figures = self.measure("--consistency", "committed", "--calls", 500, "--read-percent", 100)
+        self.assertEqual((500, 0), (figures["read_calls"], figures["order_calls"]))
 
     def test_value_over_the_limit_is_refused_by_name(self):
         done = bench("-e", self.server.tcp, "--value-size", 2 << 20)

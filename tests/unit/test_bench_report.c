@@ -24,6 +24,8 @@ static int setup(void **state)
     paper->options = (struct bench_options){.endpoint = "tcp://127.0.0.1:7420",
                                             .connections = 2,
                                             .in_flight = 8,
+                                            .coalesce = true,
+                                            .number_writes = true,
                                             .read_percent = 75,
                                             .keys = 1234567,
                                             .value_bytes = 100};

@@ -164,6 +164,41 @@ static void test_without_check_nothing_is_kept(void **state)
     assert_int_equal(measured(trial), 3000);
 }
 
+static void test_open_loop_keeps_its_rate(void **state)
+{
+    struct trial *trial = *state;
+    trial->options.rate = 20000;
+    trial->options.calls = 1000;
+    trial_run(trial);
+    assert_in_order(trial);
+    assert_int_equal(measured(trial), 1000);
+    assert_true(trial->result->elapsed_ns >= 999 * UINT64_C(50000));
+}
+
+static void test_open_loop_is_given_up_and_interrupted_like_the_closed_one(void **state)
+{
+    struct trial *trial = *state;
+    trial->options.rate = 50000;
+    trial->options.duration_ns = 60 * CLOCK_NS_PER_S;
+    trial->options.calls = UINT64_MAX;
+    trial->faults.refuse_every = 1;
+    trial_run(trial);
+    assert_true(trial->result->gave_up);
+    assert_int_equal(trial->result->error.code, STATED_RESOURCE_EXHAUSTED);
+}
+
+static void test_committed_reads_have_no_place_in_the_order(void **state)
+{
+    struct trial *trial = *state;
+    trial->options.committed = true;
+    trial->options.read_percent = 100;
+    trial->options.calls = 200;
+    trial->faults.stale_read_at = 100;
+    trial_run(trial);
+    assert_in_order(trial);
+    assert_int_equal(histogram_count(&trial->result->reads), 200);
+}
+
 static void test_mix_of_one_kind(void **state)
 {
     struct trial *trial = *state;
@@ -364,6 +399,9 @@ int main(void)
         TEST(test_warm_up_is_checked_and_not_measured),
         TEST(test_duration_ends_the_run),
         TEST(test_without_check_nothing_is_kept),
+        TEST(test_open_loop_keeps_its_rate),
+        TEST(test_open_loop_is_given_up_and_interrupted_like_the_closed_one),
+        TEST(test_committed_reads_have_no_place_in_the_order),
         TEST(test_mix_of_one_kind),
         TEST(test_refused_calls_take_no_ticket),
         TEST(test_lost_replies_are_understood),

@@ -32,6 +32,11 @@ void lane_init(struct lane *self, struct runner *runner, struct stated_client *c
     self->write.mutations = self->mutations;
 }
 
+void lane_read_committed(struct lane *self)
+{
+    self->read.consistency = STATED__V1__CONSISTENCY__CONSISTENCY_COMMITTED;
+}
+
 enum stated_code lane_send(struct lane *self, lane_read_done read_done, lane_write_done write_done,
                            struct stated_status *status)
 {

@@ -26,6 +26,7 @@ struct lane {
     struct oracle_value written; /* when asked is a write */
     size_t slot;                 /* of the call, in the record */
     uint64_t sent_ns;
+    uint64_t due_ns; /* open loop: when it should have been sent; 0 = when it was */
 
     char name[KEYSPACE_NAME_BYTES];
     char *value;
@@ -42,6 +43,9 @@ struct lane {
    lane's own, which the caller frees after the run. */
 void lane_init(struct lane *self, struct runner *runner, struct stated_client *client,
                const struct keyspace *keyspace, char *value, size_t value_bytes);
+
+/* Reads take no ticket from now on. */
+void lane_read_committed(struct lane *self);
 
 /* Told the outcome of a call, with the lane as argument, on a thread of the client library. */
 typedef void (*lane_read_done)(void *lane, const struct stated_status *status,

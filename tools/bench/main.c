@@ -31,7 +31,13 @@ static void catch_signals(struct runner *runner)
 
 static void show_progress(uint64_t calls, uint64_t elapsed_ns)
 {
-    fprintf(stderr, "\r%12" PRIu64 " calls, %6.1f s ", calls, (double)elapsed_ns / 1e9);
+    static uint64_t calls_before;
+    static uint64_t ns_before;
+    double since_s = (double)(elapsed_ns - ns_before) / 1e9;
+    fprintf(stderr, "\r%12" PRIu64 " calls, %6.1f s, now %8.0f calls/s ", calls,
+            (double)elapsed_ns / 1e9, (double)(calls - calls_before) / since_s);
+    calls_before = calls;
+    ns_before = elapsed_ns;
 }
 
 static int fail(const struct stated_status *status)

@@ -13,7 +13,9 @@ enum {
     MAX_KEY_BYTES = 480,
     MAX_VALUE_BYTES = 1 << 24,
     MAX_SECONDS = 86400,
+    MAX_RATE = 10000000,
     DEFAULT_CALLS = 100000,
+    DEFAULT_OPEN_IN_FLIGHT = 256,
 };
 
 enum option_key {
@@ -30,13 +32,29 @@ enum option_key {
     KEY_ORDER_LOG,
     KEY_NO_CHECK,
     KEY_ALONE,
+    KEY_RATE,
+    KEY_CONSISTENCY,
+    KEY_COALESCE,
+    KEY_NUMBER_WRITES,
 };
 
 static const struct argp_option entries[] = {
     {NULL, 0, NULL, 0, "Whom to ask, and how hard:", 1},
     {"endpoint", 'e', "URL", 0, "Server to call (default: the one statectl calls)", 1},
     {"connections", 'c', "N", 0, "Clients, each with a connection of its own (1)", 1},
-    {"in-flight", 'n', "N", 0, "Calls that each client keeps in flight (1)", 1},
+    {"in-flight", 'n', "N", 0,
+     "Calls that each client keeps in flight (1); with --rate, has in "
+     "flight at most (256)",
+     1},
+    {"rate", KEY_RATE, "N", 0,
+     "Calls a second of all clients together, whether answered or not; "
+     "times count from when a call was due",
+     1},
+    {"coalesce", KEY_COALESCE, "on|off", 0, "Whether calls of a client share frames (on)", 1},
+    {"number-writes", KEY_NUMBER_WRITES, "on|off", 0,
+     "Whether writes are numbered, so that each "
+     "is applied once however often it is sent (on)",
+     1},
     {"calls", KEY_CALLS, "N", 0, "Stop after this many calls (100000)", 1},
     {"duration", KEY_DURATION, "SECONDS", 0, "Stop after this time instead", 1},
     {"warmup", KEY_WARMUP, "N", 0, "Calls before the measurement starts (0)", 1},
@@ -45,6 +63,7 @@ static const struct argp_option entries[] = {
     {"read-percent", KEY_READ_PERCENT, "P", 0, "Share of reads, the rest are writes (90)", 2},
     {"keys", KEY_KEYS, "N", 0, "Keys to use; missing ones are made first (1000)", 2},
     {"prefix", KEY_PREFIX, "TEXT", 0, "Of the keys; they stay in the state (bench/)", 2},
+    {"consistency", KEY_CONSISTENCY, "NAME", 0, "Of reads: ordered (default) or committed", 2},
     {"distribution", KEY_DISTRIBUTION, "NAME", 0, "Of the keys: uniform (default) or zipf", 2},
     {"value-size", KEY_VALUE_SIZE, "BYTES", 0, "Of each written value (100)", 2},
     {"seed", KEY_SEED, "N", 0, "The same seed asks the same calls (1)", 2},
@@ -136,6 +155,9 @@ static void check_together(struct argp_state *state, struct bench_options *optio
     } else if (options->calls == 0) {
         options->calls = DEFAULT_CALLS;
     }
+    if (options->in_flight == 0) {
+        options->in_flight = options->rate != 0 ? DEFAULT_OPEN_IN_FLIGHT : 1;
+    }
     if (options->order_log != NULL && !options->check) {
         argp_error(state, "--order-log needs the calls that --no-check does not keep");
     }
@@ -151,6 +173,7 @@ static void check_together(struct argp_state *state, struct bench_options *optio
 
 static error_t parse_load(int key, char *text, struct argp_state *state)
 {
+    static const char *const on_off[] = {"on", "off"};
     struct bench_options *options = state->input;
     switch (key) {
     case 'e':
@@ -161,6 +184,15 @@ static error_t parse_load(int key, char *text, struct argp_state *state)
         return 0;
     case 'n':
         options->in_flight = (uint32_t)parse_number(state, "in-flight", text, 1, 4096);
+        return 0;
+    case KEY_RATE:
+        options->rate = (uint32_t)parse_number(state, "rate", text, 1, MAX_RATE);
+        return 0;
+    case KEY_COALESCE:
+        options->coalesce = parse_name(state, "coalesce", text, on_off) == 0;
+        return 0;
+    case KEY_NUMBER_WRITES:
+        options->number_writes = parse_name(state, "number-writes", text, on_off) == 0;
         return 0;
     case KEY_CALLS:
         options->calls = parse_number(state, "calls", text, 1, UINT64_C(1) << 40);
@@ -182,6 +214,7 @@ static error_t parse_load(int key, char *text, struct argp_state *state)
 static error_t parse_work(int key, char *text, struct argp_state *state)
 {
     static const char *const distributions[] = {"uniform", "zipf"};
+    static const char *const consistencies[] = {"ordered", "committed"};
     struct bench_options *options = state->input;
     switch (key) {
     case KEY_READ_PERCENT:
@@ -199,6 +232,9 @@ static error_t parse_work(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_SEED:
         options->seed = parse_number(state, "seed", text, 0, UINT64_MAX);
+        return 0;
+    case KEY_CONSISTENCY:
+        options->committed = parse_name(state, "consistency", text, consistencies) == 1;
         return 0;
     case KEY_DISTRIBUTION:
         options->distribution = parse_name(state, "distribution", text, distributions) == 1
@@ -246,7 +282,8 @@ void bench_options_parse(struct bench_options *options, int argc, char **argv)
         .parser = parse_option,
         .doc =
             "Measures a stated server and checks its order.\v"
-            "Each client keeps its calls in flight and sends the next when one is answered. "
+            "Each client keeps its calls in flight and sends the next when one is answered; with "
+            "--rate, calls are sent when they are due. "
             "Afterwards every reply is checked: replayed by ticket on a plain map, each read must "
             "have seen what the writes with smaller tickets left, no ticket may come twice, and "
             "none may be missing when nobody else called.\n\n"
@@ -255,7 +292,8 @@ void bench_options_parse(struct bench_options *options, int argc, char **argv)
     };
     *options = (struct bench_options){
         .connections = 1,
-        .in_flight = 1,
+        .coalesce = true,
+        .number_writes = true,
         .timeout_ms = 5000,
         .read_percent = 90,
         .keys = 1000,

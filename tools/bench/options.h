@@ -13,6 +13,7 @@ struct bench_options {
     char endpoint[512];
     uint32_t connections;
     uint32_t in_flight;   /* calls at a time per connection */
+    uint32_t rate;        /* calls a second, whatever becomes of them; 0 = the closed loop */
     uint64_t calls;       /* measured ones; UINT64_MAX with a duration */
     uint64_t warmup;      /* calls before those */
     uint64_t duration_ns; /* 0 = until `calls` are done */
@@ -23,6 +24,9 @@ struct bench_options {
     const char *prefix; /* of the keys */
     uint64_t seed;
     enum workload_distribution distribution;
+    bool committed;     /* reads take no ticket */
+    bool coalesce;      /* calls share frames */
+    bool number_writes; /* writes are applied once, however often they are sent */
     enum bench_format format;
     const char *order_log; /* file, NULL = none */
     bool check;            /* replay the replies by ticket */

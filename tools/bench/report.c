@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { CELL_BYTES = 32 };
+enum { CELL_BYTES = 32, MODE_BYTES = 128 };
 
 bool report_init(struct report *self, const struct bench_options *options,
                  const struct runner_result *result, const struct verdict *verdict)
@@ -58,17 +58,30 @@ static const char *time_text(uint64_t ns, char text[CELL_BYTES])
     return text;
 }
 
+static const char *mode_text(const struct bench_options *options, char text[MODE_BYTES])
+{
+    char rate[CELL_BYTES] = "";
+    if (options->rate != 0) {
+        snprintf(rate, sizeof rate, ", %u calls/s", (unsigned)options->rate);
+    }
+    snprintf(text, MODE_BYTES, "%s%s%s%s", rate, options->committed ? ", committed" : "",
+             options->coalesce ? "" : ", a frame each",
+             options->number_writes ? "" : ", unnumbered");
+    return text;
+}
+
 static void print_head(const struct report *self, FILE *file)
 {
     static const char *const names[SUMMARY_QUANTILES] = {"p50", "p90", "p99", "p99.9", "max"};
     const struct bench_options *options = self->options;
     char keys[CELL_BYTES];
     char time[CELL_BYTES];
+    char mode[MODE_BYTES];
     fprintf(file,
-            "%s, %u x %u calls in flight, %u%% reads,\n"
+            "%s, %u x %u calls in flight%s, %u%% reads,\n"
             "%s keys (%s), values of %u bytes, %s\n\n",
             options->endpoint, (unsigned)options->connections, (unsigned)options->in_flight,
-            options->read_percent, number_text(options->keys, keys),
+            mode_text(options, mode), options->read_percent, number_text(options->keys, keys),
             options->distribution == WORKLOAD_ZIPF ? "zipf" : "uniform",
             (unsigned)options->value_bytes, time_text(self->result->elapsed_ns, time));
     fprintf(file, "%-6s %11s %11s", "", "calls", "calls/s");
@@ -147,6 +160,11 @@ void report_table(const struct report *self, FILE *file)
         fprintf(file, "note   ended early, at the %d calls that are kept for the order check;\n",
                 BENCH_MAX_CHECKED_CALLS);
         fputs("       --no-check keeps none\n", file);
+    }
+    if (self->result->late > 0) {
+        char cell[CELL_BYTES];
+        fprintf(file, "note   %s calls were sent 1 ms or more after they were due\n",
+                number_text(self->result->late, cell));
     }
     if (self->result->interrupted) {
         fputs("note   interrupted\n", file);

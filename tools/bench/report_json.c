@@ -23,8 +23,30 @@ static void set_summary(json_t *object, const char *prefix, const struct summary
     }
 }
 
+/* The distribution as [percent, microseconds] pairs, for a plot; empty without calls. */
+static void set_distribution(json_t *object, const char *name, const struct histogram *histogram)
+{
+    static const double percents[] = {0,  10, 20, 30,   40,   50,   60,    70,    80, 90,
+                                      95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99, 100};
+    json_t *list = json_array();
+    for (size_t i = 0; histogram_count(histogram) > 0 && i < sizeof percents / sizeof percents[0];
+         i++) {
+        json_t *pair = json_array();
+        json_array_append_new(pair, json_real(percents[i]));
+        json_array_append_new(
+            pair, json_real((double)histogram_quantile(histogram, percents[i] / 100) / 1e3));
+        json_array_append_new(list, pair);
+    }
+    json_object_set_new(object, name, list);
+}
+
 static void set_options(json_t *object, const struct bench_options *options)
 {
+    set_number(object, "rate", options->rate);
+    json_object_set_new(object, "coalesce", json_boolean(options->coalesce));
+    json_object_set_new(object, "number_writes", json_boolean(options->number_writes));
+    json_object_set_new(object, "consistency",
+                        json_string(options->committed ? "committed" : "ordered"));
     json_object_set_new(object, "endpoint", json_string(options->endpoint));
     set_number(object, "connections", options->connections);
     set_number(object, "in_flight", options->in_flight);
@@ -70,6 +92,9 @@ bool report_json(const struct report *self, FILE *file)
     set_summary(object, "", &self->all);
     set_summary(object, "read_", &self->read);
     set_summary(object, "write_", &self->write);
+    set_distribution(object, "read_distribution", &self->result->reads);
+    set_distribution(object, "write_distribution", &self->result->writes);
+    set_number(object, "late", self->result->late);
     set_errors(object, self);
     set_verdict(object, self->verdict);
     json_object_set_new(object, "gave_up", json_boolean(self->result->gave_up));

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/monotonic.h"
 #include "bench/lane.h"
+#include "bench/pacer.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,6 +26,7 @@ struct runner {
     struct lane *lanes;
     char *values;
     uint32_t n_lanes;
+    struct pacer pacer; /* with a rate */
 
     struct oracle_step *steps; /* one per kept call */
     size_t capacity;           /* calls that may be sent */
@@ -33,6 +35,7 @@ struct runner {
     _Atomic uint64_t started_ns; /* the measurement; 0 while warming up */
     _Atomic uint64_t epoch;
     _Atomic uint64_t errors[RUNNER_CODES];
+    _Atomic uint64_t late;
     _Atomic uint32_t errors_in_a_row;
     _Atomic uint32_t lanes_left;
     atomic_bool stopping;
@@ -50,6 +53,9 @@ struct runner {
 };
 
 static void lane_next(struct lane *lane);
+
+/* A call that is sent this much after it was due is counted as late. */
+#define LATE_NS CLOCK_NS_PER_MS
 
 static uint64_t relaxed(const _Atomic uint64_t *value)
 {
@@ -125,7 +131,7 @@ static struct oracle_call runner_outcome(struct lane *lane, const struct stated_
     }
     if (lane->slot >= self->options->warmup) {
         histogram_record(lane->asked.read ? &self->result.reads : &self->result.writes,
-                         call.received_ns - call.sent_ns);
+                         call.received_ns - (lane->due_ns != 0 ? lane->due_ns : call.sent_ns));
     }
     return call;
 }
@@ -153,7 +159,8 @@ static void on_read(void *argument, const struct stated_status *status,
     if (status->code != STATED_OK) {
         runner_keep(lane, call, (struct oracle_step){0}, status, NULL);
     } else {
-        call.n_steps = 1;
+        /* Without a ticket it has no place in the order that the check goes by. */
+        call.n_steps = lane->runner->options->committed ? 0 : 1;
         call.revision = response->revision;
         runner_keep(lane, call, lane_read_step(lane, response), status, &response->base);
         stated__v1__read_response__free_unpacked(response, NULL);
@@ -190,24 +197,63 @@ static void lane_end(struct lane *lane)
     }
 }
 
-/* Sends the lane's next call, or ends the lane. A call that cannot start is an error like any
-   other and the next one is tried. */
-static void lane_next(struct lane *lane)
+/* Sends the call that the slot was taken for. One that cannot start is an error like any other. */
+static bool lane_start(struct lane *lane)
 {
     struct runner *self = lane->runner;
     struct stated_status status;
+    lane->asked = workload_next(&self->workload, &lane->stream);
+    if (lane_send(lane, on_read, on_write, &status) == STATED_OK) {
+        return true;
+    }
+    runner_error(self, &status);
+    if (self->result.calls != NULL) {
+        self->result.calls[lane->slot] = (struct oracle_call){0};
+    }
+    return false;
+}
+
+/* The lane has no call in flight: sends its next one, or ends it. */
+static void lane_next(struct lane *lane)
+{
+    struct runner *self = lane->runner;
+    if (self->options->rate != 0) {
+        pacer_give(&self->pacer, lane);
+        return;
+    }
     while (runner_take_slot(self, &lane->slot)) {
-        lane->asked = workload_next(&self->workload, &lane->stream);
-        if (lane_send(lane, on_read, on_write, &status) == STATED_OK) {
+        if (lane_start(lane)) {
             return;
-        }
-        runner_error(self, &status);
-        if (self->result.calls != NULL) {
-            self->result.calls[lane->slot] = (struct oracle_call){0};
         }
     }
     lane_end(lane);
 }
+
+/* The pacer's: the open loop. */
+
+static bool send_due(struct lane *lane, uint64_t due_ns)
+{
+    struct runner *self = lane->runner;
+    if (!runner_take_slot(self, &lane->slot)) {
+        return false;
+    }
+    lane->due_ns = due_ns;
+    if (clock_now_ns() > due_ns + LATE_NS) {
+        atomic_fetch_add_explicit(&self->late, 1, memory_order_relaxed);
+    }
+    if (!lane_start(lane)) {
+        pacer_give(&self->pacer, lane);
+    }
+    return true;
+}
+
+static bool is_over(const void *runner)
+{
+    const struct runner *self = runner;
+    return atomic_load_explicit(&self->stopping, memory_order_relaxed);
+}
+
+static const struct pacer_ops pacer_ops = {.send = send_due, .is_over = is_over, .end = lane_end};
 
 static enum stated_code runner_allocate_lanes(struct runner *self, struct stated_status *status)
 {
@@ -244,6 +290,17 @@ static enum stated_code runner_allocate_record(struct runner *self, struct state
     return STATED_OK;
 }
 
+static enum stated_code runner_allocate_pacer(struct runner *self, struct stated_status *status)
+{
+    const struct bench_options *options = self->options;
+    if (options->rate == 0 ||
+        pacer_init(&self->pacer, options->rate, self->n_lanes, &pacer_ops, self) == STATED_OK) {
+        return STATED_OK;
+    }
+    return stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "no memory for %u calls in flight",
+                             (unsigned)self->n_lanes);
+}
+
 static enum stated_code runner_connect(struct runner *self, struct stated_status *status)
 {
     const struct bench_options *options = self->options;
@@ -251,6 +308,8 @@ static enum stated_code runner_connect(struct runner *self, struct stated_status
     client_options.endpoint = options->endpoint;
     client_options.timeout_ms = options->timeout_ms;
     client_options.max_calls = options->in_flight;
+    client_options.coalesce = options->coalesce;
+    client_options.number_writes = options->number_writes;
     for (uint32_t i = 0; i < options->connections; i++) {
         enum stated_code code = stated_client_open(&client_options, &self->clients[i], status);
         if (code != STATED_OK) {
@@ -261,6 +320,9 @@ static enum stated_code runner_connect(struct runner *self, struct stated_status
         lane_init(&self->lanes[i], self, self->clients[i % options->connections], self->keyspace,
                   self->values + (size_t)i * options->value_bytes, options->value_bytes);
         workload_stream_init(&self->lanes[i].stream, options->seed, i);
+        if (options->committed) {
+            lane_read_committed(&self->lanes[i]);
+        }
     }
     return STATED_OK;
 }
@@ -283,7 +345,10 @@ enum stated_code runner_new(const struct bench_options *options, const struct ke
         return stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "no memory for the run");
     }
     workload_init(&self->workload, options->keys, options->read_percent, options->distribution);
-    enum stated_code code = runner_allocate_lanes(self, status);
+    enum stated_code code = runner_allocate_pacer(self, status);
+    if (code == STATED_OK) {
+        code = runner_allocate_lanes(self, status);
+    }
     if (code == STATED_OK) {
         code = runner_allocate_record(self, status);
     }
@@ -337,7 +402,16 @@ const struct runner_result *runner_run(struct runner *self, runner_progress prog
     for (uint32_t i = 0; i < self->n_lanes; i++) {
         lane_next(&self->lanes[i]);
     }
+    bool paced = self->options->rate != 0 && pacer_start(&self->pacer) == STATED_OK;
+    if (self->options->rate != 0 && !paced) {
+        stated_status_set(&result->error, STATED_RESOURCE_EXHAUSTED, "no thread for the open loop");
+        result->gave_up = true;
+        return result;
+    }
     uint64_t ended_ns = runner_wait(self, progress);
+    if (paced) {
+        pacer_join(&self->pacer);
+    }
 
     uint64_t taken = relaxed(&self->next_slot);
     result->n_calls = taken < self->capacity ? taken : self->capacity;
@@ -347,6 +421,7 @@ const struct runner_result *runner_run(struct runner *self, runner_progress prog
     for (unsigned code = 0; code < RUNNER_CODES; code++) {
         result->errors[code] = relaxed(&self->errors[code]);
     }
+    result->late = relaxed(&self->late);
     result->error = self->guarded.error;
     result->restarted = atomic_load(&self->restarted);
     result->interrupted = atomic_load(&self->interrupted);
@@ -367,6 +442,9 @@ void runner_free(struct runner *self)
     }
     for (uint32_t i = 0; self->clients != NULL && i < self->options->connections; i++) {
         stated_client_close(self->clients[i]);
+    }
+    if (self->pacer.idle != NULL) {
+        pacer_deinit(&self->pacer);
     }
     pthread_mutex_destroy(&self->guarded.mutex);
     pthread_cond_destroy(&self->ended);

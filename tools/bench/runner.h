@@ -1,4 +1,5 @@
-/* The closed loop: clients that keep calls in flight, and a record of every call. */
+/* The run: clients that keep calls in flight, or send them at a rate, and a record of every call.
+ */
 #ifndef STATED_BENCH_RUNNER_H
 #define STATED_BENCH_RUNNER_H
 
@@ -19,6 +20,7 @@ struct runner_result {
     struct histogram reads; /* measured calls that were answered OK */
     struct histogram writes;
     uint64_t elapsed_ns;           /* of the measurement */
+    uint64_t late;                 /* open loop: calls that were sent 1 ms or more after due */
     uint64_t errors[RUNNER_CODES]; /* calls by status code, warm-up included */
     struct stated_status error;    /* the first one */
     struct oracle_call *calls;     /* in the order they were sent; NULL when not kept */
