@@ -8,6 +8,7 @@
 #include "rpc/dispatch.h"
 #include "rpc/park.h"
 #include "state/admin_service.h"
+#include "state/job.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct stated_server {
     struct store *store;
     struct server_part *parts;
     struct transport *transport;
+    struct job_runner *jobs; /* NULL without a store */
     uint64_t started_ns;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -276,6 +278,8 @@ static void close_parts(struct stated_server *self)
     self->park = NULL;
     gate_free(self->gate);
     self->gate = NULL;
+    job_runner_free(self->jobs);
+    self->jobs = NULL;
     transport_free(self->transport);
     self->transport = NULL;
 }
@@ -284,6 +288,10 @@ enum stated_code stated_server_start(struct stated_server *server, struct stated
 {
     server->started_ns = clock_now_ns();
     enum stated_code code = open_gate(server, status);
+    if (code == STATED_OK && server->store != NULL &&
+        job_runner_new(server->store, &server->jobs) != STATED_OK) {
+        code = stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "out of memory for jobs");
+    }
     if (code == STATED_OK) {
         code = open_park(server, status);
     }
@@ -311,6 +319,7 @@ void stated_server_stop(struct stated_server *server)
 /* Answers what is in flight and closes, in the order that NNG needs (see net/transport.h). */
 static bool shut_down(struct stated_server *self)
 {
+    job_runner_stop(self->jobs);
     transport_stop_accepting(self->transport);
     gate_drain(self->gate);
     park_drain(self->park);
@@ -366,6 +375,7 @@ void server_read_view(struct stated_server *self, struct server_view *view)
         .park = self->park,
         .store = self->store,
         .transport = self->transport,
+        .jobs = self->jobs,
     };
 }
 

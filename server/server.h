@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+struct job_runner;
 struct park;
 struct transport;
 
@@ -41,6 +42,7 @@ struct server_view {
     struct park *park;
     struct store *store;
     struct transport *transport;
+    struct job_runner *jobs; /* NULL as store */
 };
 
 /* Any thread, while the server serves. */

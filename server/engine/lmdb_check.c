@@ -117,7 +117,7 @@ static enum stated_code check_all(struct lmdb_store *self, MDB_txn *txn, int fd,
                                   struct lmdb_task *task, struct store_contents *contents,
                                   struct stated_status *status)
 {
-    struct lmdb_header header;
+    struct lmdb_header header = {0};
     struct stat file;
     enum stated_code code = read_header_of(txn, fd, self->data_path, &header, status);
     if (code == STATED_OK) {
@@ -136,7 +136,7 @@ enum stated_code lmdb_check_store(struct store *store, const struct store_task *
 {
     struct lmdb_store *self = (struct lmdb_store *)store;
     int fd = -1;
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     struct lmdb_task task;
     lmdb_task_init(&task, asker);
     *contents = (struct store_contents){0};
@@ -178,7 +178,7 @@ static enum stated_code check_opened(MDB_env *env, const char *path, struct lmdb
                                      struct store_contents *contents, struct stated_status *status)
 {
     struct lmdb_tables tables;
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
     if (rc != 0) {
         return errno_status_set(status, rc, path);

@@ -35,7 +35,7 @@ enum stated_code lmdb_check_file(const char *path, struct lmdb_task *task,
                                  struct stated_status *status) STATED_MUST_USE;
 
 /* The vtable's member. */
-enum stated_code lmdb_check_store(struct store *store, const struct store_task *task,
+enum stated_code lmdb_check_store(struct store *store, const struct store_task *asker,
                                   struct store_contents *contents, struct stated_status *status);
 
 /* The parts. False: the check is over. */

@@ -178,14 +178,20 @@ enum stated_code lmdb_directory_check(const char *directory, const struct store_
     struct lmdb_task task;
     lmdb_task_init(&task, asker);
     *contents = (struct store_contents){0};
-    enum stated_code code = lmdb_directory_lock(directory, &lock, status);
-    if (code != STATED_OK) {
-        return code;
-    }
     char *path = lmdb_directory_join(directory, LMDB_FILE_DURABLE);
-    code = path == NULL ? errno_status_set(status, ENOMEM, directory)
-                        : lmdb_check_file(path, &task, contents, status);
+    if (path == NULL) {
+        return errno_status_set(status, ENOMEM, directory);
+    }
+    /* Before the lock, whose file would be made in any directory. */
+    enum stated_code code =
+        access(path, F_OK) == 0 ? STATED_OK : errno_status_set(status, errno, path);
+    if (code == STATED_OK) {
+        code = lmdb_directory_lock(directory, &lock, status);
+    }
+    if (code == STATED_OK) {
+        code = lmdb_check_file(path, &task, contents, status);
+        lmdb_directory_unlock(lock);
+    }
     free(path);
-    lmdb_directory_unlock(lock);
     return code;
 }

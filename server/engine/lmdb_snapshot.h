@@ -10,7 +10,7 @@
 
 /* The vtable's member. */
 enum stated_code lmdb_snapshot_save(struct store *self, const char *path,
-                                    const struct store_task *task, struct store_contents *contents,
+                                    const struct store_task *asker, struct store_contents *contents,
                                     struct stated_status *status);
 
 /* What the snapshot's trailer says. DATA_LOSS when it is none, or cut; NOT_FOUND; or the codes of
@@ -20,7 +20,7 @@ enum stated_code lmdb_snapshot_info(const char *path, struct store_contents *con
 
 /* Checks every byte and every record. As above, or CANCELLED: the task, which may be NULL, wanted
    it so. Blocks long. */
-enum stated_code lmdb_snapshot_verify(const char *path, const struct store_task *task,
+enum stated_code lmdb_snapshot_verify(const char *path, const struct store_task *asker,
                                       struct store_contents *contents,
                                       struct stated_status *status) STATED_MUST_USE;
 
@@ -28,14 +28,14 @@ enum stated_code lmdb_snapshot_verify(const char *path, const struct store_task 
    has anything in it, or is held by a server; CANCELLED as above. Interrupted at any moment, the
    directory has either no state or all of it. */
 enum stated_code lmdb_snapshot_restore(const char *path, const char *directory,
-                                       const struct store_task *task,
+                                       const struct store_task *asker,
                                        struct store_contents *contents,
                                        struct stated_status *status) STATED_MUST_USE;
 
 /* Checks the state in a data directory that no server holds (FAILED_PRECONDITION), every page,
    every record and what the tables say of each other. Changes nothing. CANCELLED as
    above. Blocks long. */
-enum stated_code lmdb_directory_check(const char *directory, const struct store_task *task,
+enum stated_code lmdb_directory_check(const char *directory, const struct store_task *asker,
                                       struct store_contents *contents,
                                       struct stated_status *status) STATED_MUST_USE;
 

@@ -4,6 +4,7 @@
 #include "rpc/arena.h"
 #include "rpc/park.h"
 #include "server.h"
+#include "state/admin_jobs.h"
 #include "state/admin_queue.h"
 
 #include "stated/v1/admin.stated-server.h"
@@ -199,6 +200,12 @@ static const struct stated_v1_admin_service_handlers handlers = {
     .status = status,
     .queue = admin_queue,
     .clear_poison = admin_clear_poison,
+    .snapshot = admin_snapshot,
+    .check = admin_check,
+    .job = admin_job,
+    .admit_read_snapshot = admin_admit_read_snapshot,
+    .read_snapshot = admin_read_snapshot,
+    .end_job = admin_end_job,
 };
 
 enum stated_code admin_service_register(struct stated_server *server, struct stated_status *status)

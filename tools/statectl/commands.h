@@ -21,6 +21,8 @@
     X(history)                                                                                     \
     X(export)                                                                                      \
     X(import)                                                                                      \
+    X(snapshot)                                                                                    \
+    X(db)                                                                                          \
     X(status)                                                                                      \
     X(health)                                                                                      \
     X(ping)                                                                                        \

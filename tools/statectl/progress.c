@@ -42,6 +42,14 @@ static void put_share(const struct progress *self, double share, double seconds)
     }
 }
 
+static const char *draw_bar(char bar[BAR_COLUMNS + 1], double share)
+{
+    memset(bar, '.', BAR_COLUMNS);
+    memset(bar, '#', (size_t)(share * BAR_COLUMNS));
+    bar[BAR_COLUMNS] = '\0';
+    return bar;
+}
+
 static void show(struct progress *self, uint64_t keys, uint64_t bytes)
 {
     char count[UNITS_BYTES];
@@ -51,11 +59,7 @@ static void show(struct progress *self, uint64_t keys, uint64_t bytes)
     double share = self->all_bytes > 0 ? (double)bytes / (double)self->all_bytes : 0;
     share = share > 1 ? 1 : share;
     if (self->kind == PROGRESS_BAR && self->all_bytes > 0) {
-        size_t full = (size_t)(share * BAR_COLUMNS);
-        memset(bar, '.', BAR_COLUMNS);
-        memset(bar, '#', full);
-        bar[BAR_COLUMNS] = '\0';
-        fprintf(stderr, "\r[%s] ", bar);
+        fprintf(stderr, "\r[%s] ", draw_bar(bar, share));
     } else if (self->kind == PROGRESS_BAR) {
         fputc('\r', stderr);
     }
@@ -67,13 +71,20 @@ static void show(struct progress *self, uint64_t keys, uint64_t bytes)
     self->is_on_screen = self->kind == PROGRESS_BAR;
 }
 
-void progress_tell(struct progress *self, uint64_t keys, uint64_t bytes)
+/* Whether the last time was long enough ago; then this is the last time. */
+static bool is_time(struct progress *self)
 {
     uint64_t now_ns = clock_now_ns();
     uint64_t interval_ms = self->kind == PROGRESS_BAR ? BAR_INTERVAL_MS : LINE_INTERVAL_MS;
-    if (self->kind != PROGRESS_NONE && now_ns - self->shown_ns >= interval_ms * CLOCK_NS_PER_MS) {
+    bool is_over = now_ns - self->shown_ns >= interval_ms * CLOCK_NS_PER_MS;
+    self->shown_ns = is_over ? now_ns : self->shown_ns;
+    return is_over;
+}
+
+void progress_tell(struct progress *self, uint64_t keys, uint64_t bytes)
+{
+    if (self->kind != PROGRESS_NONE && is_time(self)) {
         show(self, keys, bytes);
-        self->shown_ns = now_ns;
     }
 }
 
@@ -82,11 +93,27 @@ void progress_end(struct progress *self, uint64_t keys, uint64_t bytes)
     if (self->kind == PROGRESS_LINES) {
         show(self, keys, bytes);
     }
+    progress_wipe(self);
+}
+
+void progress_wipe(struct progress *self)
+{
     if (self->is_on_screen) {
         fputs("\r\033[K", stderr);
         fflush(stderr);
         self->is_on_screen = false;
     }
+}
+
+void progress_tell_share(struct progress *self, const char *what, unsigned permille)
+{
+    char bar[BAR_COLUMNS + 1];
+    if (self->kind != PROGRESS_BAR || !is_time(self)) {
+        return;
+    }
+    fprintf(stderr, "\r[%s] %s, %u%%\033[K", draw_bar(bar, permille / 1000.0), what, permille / 10);
+    fflush(stderr);
+    self->is_on_screen = true;
 }
 
 int progress_wait_ms(const struct progress *self)

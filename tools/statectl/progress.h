@@ -1,4 +1,4 @@
-/* How far an import is, on standard error: a bar on a terminal, lines elsewhere. */
+/* How far something is, on standard error: a bar on a terminal, lines elsewhere. */
 #ifndef STATED_STATECTL_PROGRESS_H
 #define STATED_STATECTL_PROGRESS_H
 
@@ -24,6 +24,12 @@ void progress_tell(struct progress *self, uint64_t keys, uint64_t bytes);
 
 /* The end: wipes the bar, so that something else can be printed, or prints the last line. */
 void progress_end(struct progress *self, uint64_t keys, uint64_t bytes);
+
+/* The same where only a share is known; what: it does, "copying". Only a bar is shown. */
+void progress_tell_share(struct progress *self, const char *what, unsigned permille);
+
+/* Wipes the bar, so that something else can be printed. */
+void progress_wipe(struct progress *self);
 
 /* Milliseconds until it would like to be told again; -1 = never. */
 int progress_wait_ms(const struct progress *self);
