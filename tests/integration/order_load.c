@@ -7,8 +7,9 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
-enum { NAME_BYTES = 24, VALUE_BYTES = 64, TIMEOUT_MS = 120000, MAX_PARTS = 3 };
+enum { NAME_BYTES = 24, VALUE_BYTES = 64, TIMEOUT_MS = 120000, SHORT_MS = 12, MAX_PARTS = 3 };
 
 /* A request with room for its parts; only those that are used are linked. */
 struct request {
@@ -142,6 +143,13 @@ static void request_guard(struct order_load *self, struct request *request, uint
     request->write.n_guards = 1;
 }
 
+/* How a call may end whose time was short or whose client went away. */
+static bool is_impatient_end(enum stated_code code)
+{
+    return code == STATED_DEADLINE_EXCEEDED || code == STATED_CANCELLED || code == STATED_UNKNOWN ||
+           code == STATED_RESOURCE_EXHAUSTED;
+}
+
 static bool load_record(struct order_load *self, ProtobufCMessage *request,
                         ProtobufCMessage *response, const struct stated_status *status,
                         uint64_t sent_ns)
@@ -157,7 +165,9 @@ static bool load_record(struct order_load *self, ProtobufCMessage *request,
                                  .ticket = status->order.ticket,
                                  .sent_ns = sent_ns,
                                  .received_ns = clock_now_ns()};
-    if (status->code != STATED_OK && self->failures++ == 0) {
+    if (self->impatient > 0 && is_impatient_end(status->code)) {
+        self->impatient_failures++;
+    } else if (status->code != STATED_OK && self->failures++ == 0) {
         self->first_failure = *status;
     }
     self->calls++;
@@ -179,9 +189,18 @@ static void load_remember(struct order_load *self, const Stated__V1__ReadRespons
     }
 }
 
+static struct stated_call_options load_options(struct order_load *self)
+{
+    return (struct stated_call_options){
+        .size = sizeof(struct stated_call_options),
+        .timeout_ms = self->hurries ? 1 + load_random(self, SHORT_MS) : TIMEOUT_MS,
+        .once = self->hurries,
+    };
+}
+
 static bool load_read(struct order_load *self, struct request *request)
 {
-    struct stated_call_options options = {.timeout_ms = TIMEOUT_MS};
+    struct stated_call_options options = load_options(self);
     struct stated_status status;
     Stated__V1__ReadResponse *response;
     uint64_t sent_ns = clock_now_ns();
@@ -196,9 +215,51 @@ static bool load_read(struct order_load *self, struct request *request)
     return recorded;
 }
 
+/* What became of a write whose client was closed. */
+struct left_call {
+    struct stated_status status;
+    Stated__V1__WriteResponse *response;
+};
+
+static void left_call_ended(void *argument, const struct stated_status *status,
+                            Stated__V1__WriteResponse *response)
+{
+    struct left_call *self = argument;
+    self->status = *status;
+    self->response = response;
+}
+
+/* Issues the write and closes the client, which cancels what the server has not begun. */
+static bool load_leave(struct order_load *self, struct request *request)
+{
+    const struct stated_call_options options = {
+        .size = sizeof(struct stated_call_options), .timeout_ms = TIMEOUT_MS, .once = true};
+    struct left_call left = {.response = NULL};
+    uint64_t sent_ns = clock_now_ns();
+    struct stated_status issued;
+    if (stated_v1_state_service_write_async(self->client, &options, &request->write,
+                                            left_call_ended, &left, &issued) != STATED_OK) {
+        left.status = issued;
+    }
+    struct timespec moment = {.tv_nsec = (long)load_random(self, 2000000)};
+    nanosleep(&moment, NULL);
+    stated_client_close(self->client); /* the callback has run */
+    bool recorded =
+        load_record(self, &request->write.base, left.response != NULL ? &left.response->base : NULL,
+                    &left.status, sent_ns);
+    if (left.response != NULL) {
+        stated__v1__write_response__free_unpacked(left.response, NULL);
+    }
+    self->client = self->open(self->endpoint);
+    return recorded;
+}
+
 static bool load_write(struct order_load *self, struct request *request)
 {
-    struct stated_call_options options = {.timeout_ms = TIMEOUT_MS};
+    if (self->hurries && load_random(self, 10) == 0) {
+        return load_leave(self, request);
+    }
+    struct stated_call_options options = load_options(self);
     struct stated_status status;
     Stated__V1__WriteResponse *response;
     uint64_t sent_ns = clock_now_ns();
@@ -238,6 +299,11 @@ static bool load_step_write(struct order_load *self, struct request *request, ui
     if (kind < 3) {
         request_guard(self, request, number);
     }
+    if (self->hurries) {
+        /* Were more lost than a value of its own, nobody could say afterwards what did happen. */
+        request_put(self, request, number);
+        return load_write(self, request);
+    }
     if (kind == 0 || kind == 3) {
         request_delete(self, request, number);
     } else {
@@ -257,6 +323,7 @@ bool order_load_step(struct order_load *self)
     struct request request;
     uint32_t kind = load_random(self, 20);
     request_init(&request);
+    self->hurries = load_random(self, 100) < self->impatient;
     return kind < 10 ? load_step_read(self, &request, kind)
                      : load_step_write(self, &request, kind - 10);
 }

@@ -321,6 +321,28 @@ static void test_a_lost_write_may_be_seen(void **state)
     assert_caught(&book, ORACLE_FAULT_REPLY);
 }
 
+/* A call that its client left may have had a ticket, which is then missing; one that was refused
+   had none. */
+static void test_a_lost_read_may_leave_a_gap(void **state)
+{
+    struct call_book book;
+    Stated__V1__ReadRequest request = STATED__V1__READ_REQUEST__INIT;
+    (void)state;
+    call_book_init(&book);
+    call_book_put(&book, "a", "1");
+    call_book_failure(&book, &request.base, STATED_CANCELLED, 0);
+    book.ticket++;
+    call_book_get(&book, "a", "1", 1);
+    assert_fits(&book, 1);
+
+    call_book_init(&book);
+    call_book_put(&book, "a", "1");
+    call_book_failure(&book, &request.base, STATED_RESOURCE_EXHAUSTED, 0);
+    book.ticket++;
+    call_book_get(&book, "a", "1", 1);
+    assert_caught(&book, ORACLE_FAULT_GAP);
+}
+
 static void test_a_refused_write_may_not_be_seen(void **state)
 {
     struct call_book book;
@@ -384,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_a_guard_that_held_by_mistake_is_caught),
         cmocka_unit_test(test_a_refusal_that_contradicts_itself_is_caught),
         cmocka_unit_test(test_a_lost_write_may_be_seen),
+        cmocka_unit_test(test_a_lost_read_may_leave_a_gap),
         cmocka_unit_test(test_a_refused_write_may_not_be_seen),
         cmocka_unit_test(test_two_epochs_do_not_compare),
         cmocka_unit_test(test_a_log_may_begin_in_the_middle),

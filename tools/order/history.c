@@ -247,6 +247,9 @@ static bool call_fill(struct history *self, struct oracle_call *call,
             call->revision = response->revision;
             steps_of_read(self, (const void *)record->request, response);
         }
+        /* One that took effect never, but may have taken a ticket. */
+        call->lost = response == NULL && !self->by_time && record->ticket == 0 &&
+                     code_leaves_open(record->code);
         return true;
     }
     if (written == NULL) {

@@ -32,7 +32,7 @@ struct history {
    nothing to deinit.
 
    A call without a ticket whose outcome only the client decided (UNAVAILABLE, DEADLINE_EXCEEDED,
-   CANCELLED, UNKNOWN) counts as lost: it took effect once or never. */
+   CANCELLED, UNKNOWN) counts as lost: it took effect once or never, and may have a ticket. */
 enum stated_code history_init(struct history *self, const struct call_log *log, bool alone,
                               struct stated_status *status) STATED_MUST_USE;
 
