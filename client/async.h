@@ -9,6 +9,9 @@
 /* The slot_done of every slot of a client, its owner. */
 void async_on_done(struct slot *slot);
 
+/* The channel's word that there is news; argument is the struct stated_client. */
+void async_on_news(void *argument);
+
 /* True on a thread that runs a callback: waiting there would stop the library. */
 bool async_in_callback(void);
 

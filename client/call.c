@@ -62,6 +62,12 @@ enum stated_code call_was_closed(const struct call *self, struct stated_status *
                              self->method->name);
 }
 
+enum stated_code call_was_cancelled(const struct call *self, struct stated_status *status)
+{
+    return stated_status_set(status, STATED_CANCELLED, "%s was cancelled before it was sent",
+                             self->method->name);
+}
+
 enum stated_code call_had_no_memory(const struct call *self, struct stated_status *status)
 {
     return stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "no memory to send %s",
@@ -77,8 +83,7 @@ static enum stated_code explain_unsent(const struct call *self, int error,
     case NNG_ECLOSED:
         return call_was_closed(self, status);
     case NNG_ECANCELED:
-        return stated_status_set(status, STATED_CANCELLED, "%s was cancelled before it was sent",
-                                 self->method->name);
+        return call_was_cancelled(self, status);
     case NNG_ENOMEM:
         return call_had_no_memory(self, status);
     default:

@@ -18,6 +18,7 @@ struct call {
     uint32_t timeout_ms;           /* what the caller gave; for messages */
     bool once;                     /* not to be sent twice */
     struct stated_call_info *info; /* the caller's, or NULL */
+    struct stated_cancel *cancel;  /* the same */
     stated_call_done done;         /* NULL for a synchronous call */
     stated_callback callback;
     void *argument;
@@ -46,7 +47,9 @@ enum stated_code call_conclude(const struct call *self, const struct outcome *ou
                                const struct call_context *context, ProtobufCMessage **response,
                                struct stated_status *status) STATED_MUST_USE;
 
-/* The outcomes of a call that did not begin: the client was closed, memory was out. */
+/* The outcomes of a call that did not begin: the client was closed, its handle was cancelled
+   before, memory was out. */
+enum stated_code call_was_cancelled(const struct call *self, struct stated_status *status);
 enum stated_code call_was_closed(const struct call *self, struct stated_status *status);
 enum stated_code call_had_no_memory(const struct call *self, struct stated_status *status);
 

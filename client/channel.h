@@ -1,9 +1,10 @@
-/* A channel: a byte stream to a server, dialled again whenever it breaks, and the calls that are on
-   their way over it. */
+/* A channel: a byte stream to one of several servers, dialled again whenever it breaks, and the
+   calls that are on their way over it. */
 #ifndef STATED_CLIENT_CHANNEL_H
 #define STATED_CLIENT_CHANNEL_H
 
 #include "alarm.h"
+#include "cancel.h"
 #include "coalesce.h"
 #include "flight.h"
 #include "framing.h"
@@ -36,7 +37,7 @@ enum channel_state { CHANNEL_DOWN, CHANNEL_DIALING, CHANNEL_GREETING, CHANNEL_UP
 
 struct channel_options {
     ProtobufCAllocator *memory; /* outlives the channel */
-    const char *endpoint;       /* copied */
+    const char *endpoints;      /* with commas between them; copied */
     uint32_t connect_timeout_ms;
     uint64_t max_message_bytes;
     uint32_t max_calls; /* sent at a time */
@@ -44,14 +45,31 @@ struct channel_options {
     bool numbers; /* gives writes their sequences */
     struct coalesce_rules coalesce;
     struct retry_policy retry;
+    void (*on_news)(void *argument); /* without a lock held: channel_take_news has some */
+    void *news_argument;
+};
+
+/* One of the servers. */
+struct channel_endpoint {
+    char *url;
+    bool marked; /* ipc: a mark before each message */
+    nng_stream_dialer *dialer;
+};
+
+/* The connection came up, or was lost, or could not be had for a new reason. */
+struct channel_news {
+    bool connected;
+    const char *endpoint; /* as long as the channel */
+    struct stated_status why;
 };
 
 struct channel {
     struct channel_options options;
-    char *endpoint;
-    bool marked; /* ipc: a mark before each message */
-    nng_stream_dialer *dialer;
+    struct channel_endpoint *endpoints;
+    size_t n_endpoints;
     nng_aio *dial;
+
+    bool marked; /* of the endpoint that is connected; set before either side begins */
 
     /* The receiving side: one receive at a time, and its callback. */
     nng_aio *receive;
@@ -60,7 +78,6 @@ struct channel {
     size_t input_capacity;
     size_t input_begin; /* of what was received and not yet taken */
     size_t input_end;
-
     /* The sending side: whoever found `sending` false and set it, and then the send's callback. */
     nng_aio *send;
     uint8_t *batch; /* CHANNEL_BATCH_BYTES */
@@ -75,6 +92,8 @@ struct channel {
         bool receiving;
         bool sending;
         bool dialing;        /* its callback is to come */
+        size_t endpoint;     /* that is dialled or connected */
+        uint32_t finishing;  /* callbacks of ours that have not returned */
         struct list unsent;  /* in the order in which they are to be sent */
         struct list resting; /* to be sent again later */
         struct list ending;  /* cancelled */
@@ -86,8 +105,15 @@ struct channel {
         uint32_t random;    /* of pauses */
         struct alarm timer; /* deadlines of asynchronous calls, rests, tries */
         struct alarm retry;
-        uint32_t retry_ms;      /* the next pause between two attempts to dial */
-        int failure;            /* why the last attempt did not lead to UP; NNG's error */
+        uint32_t retry_ms;                    /* the next pause between two attempts to dial */
+        uint8_t said[FRAMING_GREETING_BYTES]; /* by a peer that did not greet as it should */
+        int failure;       /* why the last attempt did not lead to UP; NNG's error */
+        bool round_failed; /* no endpoint has answered since the connection was lost */
+        bool connected;    /* what the news are about */
+        bool news;         /* not taken yet */
+        const char *news_endpoint;
+        int news_failure;
+        bool telling;           /* somebody who has taken the news tells them */
         pthread_cond_t changed; /* of state and failure, and when a shut channel has come to rest */
     } guarded;
 };
@@ -98,14 +124,31 @@ struct channel {
 enum stated_code channel_open(struct channel *self, const struct channel_options *options,
                               struct stated_status *status) STATED_MUST_USE;
 
-/* Whether a connection is there, and whether as many calls as may be are on their way. Any thread.
- */
-void channel_look(struct channel *self, bool *connected, bool *busy);
+/* Which endpoint is dialled or connected, whether a connection is there, and whether as many calls
+   as may be are on their way. Any thread. */
+void channel_look(struct channel *self, const char **endpoint, bool *connected, bool *busy);
+
+/* The newest state of the connection, if it was not taken yet and nobody tells an older one just
+   now. Whoever has taken it tells it, calls the second function, and looks again. Any thread. */
+bool channel_take_news(struct channel *self, struct channel_news *news) STATED_MUST_USE;
+void channel_told_news(struct channel *self);
 
 /* Sends the slot's call once there is a connection, again if that may help, and gives it the
-   outcome; of an asynchronous one also that its deadline has passed. False when the channel is
-   shut. Any thread; does not block. */
-bool channel_submit(struct channel *self, struct slot *slot) STATED_MUST_USE;
+   outcome; of an asynchronous one also that its deadline has passed. 0, or NNG_ECLOSED when the
+   channel is shut, NNG_ECANCELED when the call's handle was cancelled. Any thread; does not block.
+ */
+int channel_submit(struct channel *self, struct slot *slot) STATED_MUST_USE;
+
+/* Between the two, what this thread submits waits, and leaves together at the end. */
+void channel_cork(struct channel *self);
+void channel_uncork(struct channel *self);
+
+/* Ends the calls of the handle with NNG_ECANCELED, on a thread of NNG, now and when they are
+   submitted. Any thread; returns at once. */
+void channel_cancel(struct channel *self, struct stated_cancel *cancel);
+
+/* The handle is no longer the one of any call. Any thread. */
+void channel_forget_cancel(struct channel *self, struct stated_cancel *cancel);
 
 /* Takes a slot back whose time is over and that has no outcome yet: true, and the outcome is set.
    False when the outcome is being handed over. Any thread. */
@@ -114,7 +157,11 @@ bool channel_withdraw(struct channel *self, struct slot *slot) STATED_MUST_USE;
 /* Ends everything on its way with NNG_ECLOSED, on a thread of NNG. Returns at once. */
 void channel_shut(struct channel *self);
 
-/* Waits until a shut channel has come to rest, and frees. */
+/* Waits until a shut channel has come to rest: every call has been finished, and no callback of
+   ours runs any more. */
+void channel_join(struct channel *self);
+
+/* Frees a channel at rest. */
 void channel_deinit(struct channel *self);
 
 /* For the parts of the channel alone, all under the lock unless said otherwise. */
@@ -128,14 +175,22 @@ struct channel_settled {
 /* Nothing is settled yet. Without the lock. */
 void channel_settled_init(struct channel_settled *self);
 
-/* Puts what is to be sent again in front of what waits, and sends. `done` stays. */
+/* Puts what is to be sent again in front of what waits, and sends. `done` stays: channel_finish is
+   to follow. */
 void channel_resend(struct channel *self, struct channel_settled *settled);
 
-/* Finishes what is done. Without the lock. Calls that its callbacks issue leave together. */
+/* Finishes what is done, tells the news. Without the lock. Calls that its callbacks issue leave
+ * together. */
 void channel_finish(struct channel *self, struct channel_settled *settled);
 
 /* The connection is of no use: its sent calls are settled. */
 void channel_drop_connection(struct channel *self, int failure, struct channel_settled *settled);
+
+/* The attempt to connect to this endpoint has failed: on to the next one. */
+void channel_fail_attempt(struct channel *self, int failure);
+
+/* There is news: connected to the current endpoint, or not for this reason. */
+void channel_note_news(struct channel *self, bool connected, int failure);
 
 /* A side has ended: false in `receiving` or `sending`. Dials again when both have. */
 void channel_leave_connection(struct channel *self);

@@ -68,17 +68,29 @@ static void hand_over(struct channel *self, const struct framing_reply *reply, b
     channel_finish(self, &settled);
 }
 
+/* Remembers how a peer began that is no server of ours. */
+static int be_surprised(struct channel *self, const uint8_t *said, size_t length)
+{
+    pthread_mutex_lock(&self->lock);
+    memset(self->guarded.said, 0, sizeof(self->guarded.said));
+    memcpy(self->guarded.said, said,
+           length < sizeof(self->guarded.said) ? length : sizeof(self->guarded.said));
+    pthread_mutex_unlock(&self->lock);
+    return NNG_EPROTO;
+}
+
 /* 0, and how many bytes are needed to go on; or NNG's error: the connection is of no use. */
 static int take_greeting(struct channel *self, size_t *needed)
 {
     size_t held = self->input_end - self->input_begin;
     *needed = FRAMING_GREETING_BYTES;
+    const uint8_t *said = self->input + self->input_begin;
     if (held < FRAMING_GREETING_BYTES) {
         /* What begins otherwise may never become eight bytes long. */
-        return held > 0 && self->input[self->input_begin] != framing_greeting[0] ? NNG_EPROTO : 0;
+        return held > 0 && said[0] != framing_greeting[0] ? be_surprised(self, said, held) : 0;
     }
-    if (!framing_is_reply_greeting(self->input + self->input_begin)) {
-        return NNG_EPROTO;
+    if (!framing_is_reply_greeting(said)) {
+        return be_surprised(self, said, FRAMING_GREETING_BYTES);
     }
     self->input_begin += FRAMING_GREETING_BYTES;
     self->greeted = true;
@@ -88,6 +100,8 @@ static int take_greeting(struct channel *self, size_t *needed)
         self->guarded.failure = 0;
         self->guarded.retry_ms = CHANNEL_RETRY_MIN_MS;
         self->guarded.plain = false;
+        self->guarded.round_failed = false;
+        channel_note_news(self, true, 0);
         pthread_cond_broadcast(&self->guarded.changed);
         channel_send_next(self);
     }

@@ -108,7 +108,7 @@ static void board(struct channel *self, struct slot *slot, struct flight *flight
     slot->flight = flight;
     slot->position = flight->n_calls++;
     slot->retry.tries++;
-    slot->endpoint = self->endpoint;
+    slot->endpoint = self->endpoints[self->guarded.endpoint].url;
     slot->at_ns = may_wait ? 0 : now_ns + self->options.try_timeout_ms * CLOCK_NS_PER_MS;
     if (slot->at_ns != 0) {
         alarm_set(&self->guarded.timer, slot->at_ns);
@@ -190,29 +190,32 @@ void channel_send_next(struct channel *self)
     }
 }
 
-void channel_finish(struct channel *self, struct channel_settled *settled)
+void channel_cork(struct channel *self)
 {
-    struct list_node *node;
-    if (list_is_empty(&settled->done)) {
-        return;
-    }
     corked = self;
-    while ((node = list_pop_front(&settled->done)) != NULL) {
-        slot_finish(CONTAINER_OF(node, struct slot, node));
-    }
+}
+
+void channel_uncork(struct channel *self)
+{
     corked = NULL;
     pthread_mutex_lock(&self->lock);
     channel_send_next(self);
     pthread_mutex_unlock(&self->lock);
 }
 
-bool channel_submit(struct channel *self, struct slot *slot)
+int channel_submit(struct channel *self, struct slot *slot)
 {
+    struct stated_cancel *cancel = slot->call.cancel;
     pthread_mutex_lock(&self->lock);
-    bool open = self->guarded.state != CHANNEL_SHUT;
-    if (open) {
+    int error = self->guarded.state == CHANNEL_SHUT   ? NNG_ECLOSED
+                : cancel != NULL && cancel->requested ? NNG_ECANCELED
+                                                      : 0;
+    if (error == 0) {
         slot->place = SLOT_UNSENT;
         list_push_back(&self->guarded.unsent, &slot->node);
+        if (cancel != NULL) {
+            list_push_back(&cancel->slots, &slot->cancel_node);
+        }
         if (slot->asynchronous) {
             alarm_set(&self->guarded.timer, slot->retry.deadline_ns);
         }
@@ -221,7 +224,7 @@ bool channel_submit(struct channel *self, struct slot *slot)
         }
     }
     pthread_mutex_unlock(&self->lock);
-    return open;
+    return error;
 }
 
 bool channel_withdraw(struct channel *self, struct slot *slot)

@@ -42,6 +42,7 @@ static void end(struct channel *self, struct slot *slot, const struct outcome *o
     slot->outcome.tries = slot->retry.tries;
     slot->outcome.sequence = slot->sequence;
     settle_sequence(self, slot);
+    list_remove(&slot->cancel_node);
     slot->place = SLOT_NOWHERE;
     list_push_back(done, &slot->node);
 }
@@ -148,6 +149,7 @@ void channel_resend(struct channel *self, struct channel_settled *settled)
         alarm_set(&self->guarded.timer, 0); /* which ends them */
     }
     list_prepend(&self->guarded.unsent, &settled->again);
+    self->guarded.finishing++;
     channel_send_next(self);
 }
 

@@ -80,7 +80,7 @@ static enum stated_code open_channel(struct stated_client *self,
 {
     const struct channel_options channel = {
         .memory = &self->memory,
-        .endpoint = options->endpoint,
+        .endpoints = options->endpoint,
         .connect_timeout_ms = options->connect_timeout_ms,
         .max_message_bytes = options->max_message_bytes,
         .max_calls = options->max_calls,
@@ -94,8 +94,37 @@ static enum stated_code open_channel(struct stated_client *self,
                   .max_tries = options->max_tries,
                   .pause_min_ms = RETRY_PAUSE_MIN_MS,
                   .pause_max_ms = RETRY_PAUSE_MAX_MS},
+        .on_news = async_on_news,
+        .news_argument = self,
     };
     return channel_open(&self->channel, &channel, status);
+}
+
+/* On failure nothing of the client is left but its own memory. */
+static enum stated_code open_parts(struct stated_client *self, const ProtobufCAllocator *memory,
+                                   const struct stated_client_options *options,
+                                   struct stated_status *status)
+{
+    self->memory = *memory;
+    self->mark = HANDLE_OPEN;
+    self->max_message_bytes = options->max_message_bytes;
+    self->timeout_ms = options->timeout_ms;
+    self->on_connection = options->on_connection;
+    self->connection_argument = options->connection_argument;
+    self->log = options->log;
+    self->log_argument = options->log_argument;
+    if (!loop_init(&self->loop, options->dispatch)) {
+        loop_deinit(&self->loop);
+        return stated_status_set(status, STATED_RESOURCE_EXHAUSTED,
+                                 "no descriptor for the client's events");
+    }
+    pool_init(&self->pool, &self->channel, &self->memory, options->max_calls, async_on_done, self);
+    enum stated_code code = open_channel(self, options, status);
+    if (code != STATED_OK) {
+        pool_deinit(&self->pool);
+        loop_deinit(&self->loop);
+    }
+    return code;
 }
 
 enum stated_code stated_client_open(const struct stated_client_options *given,
@@ -117,17 +146,15 @@ enum stated_code stated_client_open(const struct stated_client_options *given,
         return code;
     }
     ProtobufCAllocator memory = {.alloc = system_alloc, .free = system_free};
+    if (options.allocator != NULL) {
+        memory = *options.allocator;
+    }
     struct stated_client *self = memory_take(&memory, sizeof(*self));
     if (self == NULL) {
         return stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "no memory for a client");
     }
-    self->memory = memory;
-    self->max_message_bytes = options.max_message_bytes;
-    self->timeout_ms = options.timeout_ms;
-    pool_init(&self->pool, &self->channel, &self->memory, options.max_calls, async_on_done, self);
-    code = open_channel(self, &options, status);
+    code = open_parts(self, &memory, &options, status);
     if (code != STATED_OK) {
-        pool_deinit(&self->pool);
         memory_give(&memory, self);
         return code;
     }
@@ -140,12 +167,17 @@ void stated_client_close(struct stated_client *client)
     if (client == NULL) {
         return;
     }
+    handle_check(client, __func__);
     assert(!async_in_callback() && "stated_client_close waits for callbacks: not from one");
     pool_shut(&client->pool);
     channel_shut(&client->channel);
+    channel_join(&client->channel);
+    stated_client_dispatch(client, 0);
     pool_join(&client->pool);
     channel_deinit(&client->channel);
     pool_deinit(&client->pool);
+    loop_deinit(&client->loop);
+    client->mark = HANDLE_CLOSED;
     ProtobufCAllocator memory = client->memory;
     memory_give(&memory, client);
 }
@@ -157,6 +189,7 @@ enum stated_code stated_client_call(struct stated_client *client,
                                     struct stated_status *status)
 {
     *response = NULL;
+    handle_check(client, __func__);
     if (async_in_callback()) {
         return stated_status_set(status, STATED_FAILED_PRECONDITION,
                                  "%s was called and waited for from a callback, which would stop "

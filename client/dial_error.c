@@ -1,9 +1,35 @@
 #include "dial_error.h"
 
 #include <nng/nng.h>
+#include <string.h>
 
-enum stated_code dial_error_explain(int error, const char *endpoint, uint32_t connect_timeout_ms,
-                                    struct stated_status *status)
+/* Who begins like this. */
+static const char *guess_peer(const uint8_t *said)
+{
+    static const struct {
+        const char *begins;
+        size_t length;
+        const char *who;
+    } peers[] = {
+        {"HTTP", 4, "it answers as an HTTP server"},
+        {"-ERR", 4, "it answers as a Redis server"},
+        {"-NOA", 4, "it answers as a Redis server"},
+        {"-DEN", 4, "it answers as a Redis server"},
+        {"SSH-", 4, "it greets as an SSH server"},
+        {"220 ", 4, "it greets as a mail or FTP server"},
+        {"\x15\x03", 2, "it speaks TLS"},
+        {"\0SP", 3, "it is an SP socket of another kind"},
+    };
+    for (size_t i = 0; said != NULL && i < sizeof(peers) / sizeof(peers[0]); i++) {
+        if (memcmp(said, peers[i].begins, peers[i].length) == 0) {
+            return peers[i].who;
+        }
+    }
+    return "it greets otherwise";
+}
+
+enum stated_code dial_error_explain(int error, const uint8_t *said, const char *endpoint,
+                                    uint32_t connect_timeout_ms, struct stated_status *status)
 {
     switch (error) {
     case NNG_ECONNREFUSED:
@@ -17,9 +43,8 @@ enum stated_code dial_error_explain(int error, const char *endpoint, uint32_t co
                                  endpoint);
     case NNG_EPROTO:
         return stated_status_set(status, STATED_UNAVAILABLE,
-                                 "what listens at %s is no stated server (it greets otherwise); "
-                                 "check the endpoint",
-                                 endpoint);
+                                 "what listens at %s is no stated server (%s); check the endpoint",
+                                 endpoint, guess_peer(said));
     case NNG_ECONNRESET:
     case NNG_ECONNSHUT:
     case NNG_ECLOSED:

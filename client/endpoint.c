@@ -1,5 +1,6 @@
 #include "endpoint.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -109,14 +110,13 @@ static struct guess guess(const char *url)
     return guessed;
 }
 
-enum stated_code endpoint_check(const char *url, struct stated_status *status)
+static enum stated_code check_one(const char *url, struct stated_status *status)
 {
     const char *separator = strstr(url, "://");
-    const char *rest = separator == NULL ? url : separator + 3;
     for (size_t i = 0; separator != NULL && i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         size_t length = strlen(schemes[i].scheme);
         if ((size_t)(separator - url) == length && memcmp(url, schemes[i].scheme, length) == 0) {
-            return schemes[i].check(url, rest, status);
+            return schemes[i].check(url, separator + 3, status);
         }
     }
     struct guess guessed = guess(url);
@@ -129,4 +129,41 @@ enum stated_code endpoint_check(const char *url, struct stated_status *status)
     return stated_status_set(status, STATED_INVALID_ARGUMENT,
                              "endpoint \"%.*s\" is neither ipc://PATH nor tcp://HOST:PORT", SHOWN,
                              url);
+}
+
+size_t endpoint_length(const char *list)
+{
+    for (const char *comma = strchr(list, ','); comma != NULL; comma = strchr(comma + 1, ',')) {
+        const char *after = strchr(comma + 1, ',');
+        const char *separator = strstr(comma + 1, "://");
+        if (separator != NULL && (after == NULL || separator < after)) {
+            return (size_t)(comma - list);
+        }
+    }
+    return strlen(list);
+}
+
+size_t endpoint_count(const char *list)
+{
+    size_t n = 1;
+    for (size_t length; list[length = endpoint_length(list)] != '\0'; list += length + 1) {
+        n++;
+    }
+    return n;
+}
+
+enum stated_code endpoint_check(const char *list, struct stated_status *status)
+{
+    enum stated_code code = STATED_OK;
+    size_t n = endpoint_count(list);
+    for (size_t i = 0; i < n && code == STATED_OK; i++) {
+        size_t length = endpoint_length(list);
+        char *url = strndup(list, length);
+        code = url == NULL ? stated_status_set(status, STATED_RESOURCE_EXHAUSTED,
+                                               "no memory to look at the endpoint")
+                           : check_one(url, status);
+        free(url);
+        list += length + 1;
+    }
+    return code;
 }

@@ -4,9 +4,17 @@
 
 #include "stated/status.h"
 
-/* INVALID_ARGUMENT, with a message that names the URL and what was probably meant, unless url is
-   one that a client can dial: ipc://PATH, tcp://HOST:PORT, inproc://NAME. Any thread, does not
-   block. */
-enum stated_code endpoint_check(const char *url, struct stated_status *status) STATED_MUST_USE;
+#include <stddef.h>
+
+/* INVALID_ARGUMENT, with a message that names the URL and what was probably meant, unless each of
+   the URLs in the list, with commas between them, is one that a client can dial: ipc://PATH,
+   tcp://HOST:PORT. Any thread, does not block. */
+enum stated_code endpoint_check(const char *list, struct stated_status *status) STATED_MUST_USE;
+
+/* Bytes of the first URL of a list: up to a comma behind which another URL begins. */
+size_t endpoint_length(const char *list);
+
+/* How many URLs a list has, at least one. */
+size_t endpoint_count(const char *list);
 
 #endif

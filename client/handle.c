@@ -2,7 +2,25 @@
 
 #include "base/clock.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+void handle_check(const struct stated_client *client, const char *function)
+{
+#ifndef NDEBUG
+    if (client == NULL || client->mark != HANDLE_OPEN) {
+        fprintf(stderr, "%s: %s\n", function,
+                client == NULL                  ? "the client is NULL"
+                : client->mark == HANDLE_CLOSED ? "the client was closed before"
+                                                : "this is no client, or none any more");
+        abort();
+    }
+#else
+    (void)client;
+    (void)function;
+#endif
+}
 
 /* A caller that knows fewer members has the defaults of the others; one that left the size away
    knows those of the first version. */
@@ -26,16 +44,16 @@ struct call handle_make_call(const struct stated_client *client,
                          .timeout_ms = timeout_ms,
                          .deadline_ns = clock_now_ns() + timeout_ms * CLOCK_NS_PER_MS,
                          .once = known.once,
-                         .info = known.info};
+                         .info = known.info,
+                         .cancel = known.cancel};
 }
 
 enum stated_code handle_conclude(struct stated_client *client, const struct slot *slot,
                                  ProtobufCMessage **response, struct stated_status *status)
 {
-    struct call_context context = {
-        .endpoint = client->channel.endpoint, .connected = true, .memory = &client->memory};
+    struct call_context context = {.endpoint = NULL, .connected = true, .memory = &client->memory};
     if (slot->outcome.error != 0) {
-        channel_look(&client->channel, &context.connected, &context.busy);
+        channel_look(&client->channel, &context.endpoint, &context.connected, &context.busy);
     }
     return call_conclude(&slot->call, &slot->outcome, &context, response, status);
 }

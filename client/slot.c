@@ -11,6 +11,7 @@ void slot_init(struct slot *self, struct channel *channel, ProtobufCAllocator *m
 {
     *self = (struct slot){.channel = channel, .memory = memory, .done = done, .owner = owner};
     list_node_init(&self->node);
+    list_node_init(&self->cancel_node);
     pthread_mutex_init(&self->lock, NULL);
     monotonic_cond_init(&self->guarded.came);
 }
@@ -95,8 +96,9 @@ void slot_exchange(struct slot *self)
     uint64_t until_ns = self->retry.deadline_ns;
     self->asynchronous = false;
     self->guarded.is_there = false;
-    if (!channel_submit(self->channel, self)) {
-        self->outcome = (struct outcome){.error = NNG_ECLOSED};
+    int error = channel_submit(self->channel, self);
+    if (error != 0) {
+        self->outcome = (struct outcome){.error = error};
         return;
     }
     if (!wait_for_outcome(self, until_ns) && !channel_withdraw(self->channel, self)) {
@@ -106,7 +108,7 @@ void slot_exchange(struct slot *self)
     }
 }
 
-bool slot_start(struct slot *self)
+int slot_start(struct slot *self)
 {
     self->asynchronous = true;
     return channel_submit(self->channel, self);

@@ -65,6 +65,7 @@ struct slot {
     bool alone;           /* not to share a frame */
     uint64_t at_ns;       /* resting: when to send it; sent: when its try is over; 0 = never */
     const char *endpoint; /* where it was sent last */
+    struct list_node cancel_node; /* among those of its call's handle */
 };
 
 /* Idle, without memory for a request. */
@@ -83,9 +84,9 @@ uint8_t *slot_reserve(struct slot *self, size_t payload_bytes) STATED_MUST_USE;
 /* Sends the call and waits for the outcome. Blocks until the call's time is over. */
 void slot_exchange(struct slot *self);
 
-/* The same without waiting: `done` is told, never on this stack. False: the channel is shut, the
-   call has not begun and `done` will not be called. Does not block. */
-bool slot_start(struct slot *self) STATED_MUST_USE;
+/* The same without waiting: `done` is told, never on this stack. 0, or NNG_ECLOSED or
+   NNG_ECANCELED: the call has not begun and `done` will not be called. Does not block. */
+int slot_start(struct slot *self) STATED_MUST_USE;
 
 /* Copies what the outcome's reply points at, so that it stays. When memory is out the outcome says
    so instead. */

@@ -251,6 +251,8 @@ static void open_client(const char *endpoint)
     with.timeout_ms = options.by_hand ? BY_HAND_MS : TIMEOUT_MS;
     with.try_timeout_ms = options.try_timeout_ms;
     with.number_writes = !options.by_hand;
+    with.coalesce = !options.by_hand;
+    with.max_frame_calls = 8; /* so that there are enough frames to lose */
     if (stated_client_open(&with, &client, &status) != STATED_OK) {
         fail("open", &status);
     }

@@ -2,8 +2,11 @@
 
    Open a client, call the typed functions that protoc-gen-stated writes
    (stated/v1/state.stated-client.h for the built-in key/value service), free what they return,
-   close. A client is safe to share between threads. Nothing of it may be used in the child after
-   fork; open a new one there. */
+   close. A client is safe to share between threads.
+
+   Fork: the child of a process that has opened a client has none of the threads behind it. It may
+   use no client, close none (its descriptors close on exec), and open none unless it calls exec
+   first: fork before the first client is opened, or let the child exec. */
 #ifndef STATED_CLIENT_H
 #define STATED_CLIENT_H
 
@@ -22,12 +25,24 @@ extern "C" {
 /* A connection to one server, many calls at a time. Opaque. */
 struct stated_client;
 
+/* A handle by which calls are cancelled. Opaque. */
+struct stated_cancel;
+
+/* connected: to endpoint; else why says why there is no connection, and the client dials on.
+   endpoint and why are valid during the call. */
+typedef void (*stated_connection_hook)(void *argument, bool connected, const char *endpoint,
+                                       const struct stated_status *why);
+
+/* One line without its end, valid during the call. */
+typedef void (*stated_log_hook)(void *argument, const char *line);
+
 /* Options grow: start from the INIT macro, which sets `size`, and change members. A program that
    was built against an older header passes a smaller struct, and what it does not know keeps its
    default; members are only ever added at the end. */
 struct stated_client_options {
     size_t size;          /* of this struct, as the program knows it; set by the INIT macro */
-    const char *endpoint; /* NNG URL; NULL = stated_default_endpoint() */
+    const char *endpoint; /* NNG URL, or several with commas between them, the preferred one first;
+                             NULL = stated_default_endpoint() */
     uint32_t
         connect_timeout_ms; /* how long open may take; 0 = do not wait, connect in the background */
     uint32_t timeout_ms;    /* of a call that names none: the total of all its tries */
@@ -52,12 +67,30 @@ struct stated_client_options {
     uint32_t max_frames;      /* on their way at a time */
     uint32_t max_frame_calls; /* of one frame */
     uint32_t max_frame_bytes; /* of one frame that holds several calls */
+
+    /* Callbacks run in stated_client_dispatch and nowhere else, when stated_client_fd says that
+       there are some; for a program with its own event loop. */
+    bool dispatch;
+
+    /* All memory of the client, and of the responses, which are then freed with it:
+       free_unpacked(..., allocator). alloc may return NULL; both functions are called on any thread
+       and must not call the client. Outlives the client. NULL = malloc and free. NNG and the
+       threads it makes have memory of their own. */
+    ProtobufCAllocator *allocator;
+
+    /* Told when the connection is there, when it is lost, and when it cannot be had for another
+       reason than before; as callbacks are, one at a time. What passes quickly may be left out. */
+    stated_connection_hook on_connection;
+    void *connection_argument;
+    /* The same in words. */
+    stated_log_hook log;
+    void *log_argument;
 };
 
 #define STATED_CLIENT_OPTIONS_INIT                                                                 \
     {                                                                                              \
         sizeof(struct stated_client_options), NULL, 5000, 5000, 1u << 20, 1024, true, true, 0, 0,  \
-            true, 4, 128, 64u << 10                                                                \
+            true, 4, 128, 64u << 10, false, NULL, NULL, NULL, NULL, NULL                           \
     }
 
 /* What a call can tell beside its status, which has its place in the order and whether the answer
@@ -81,11 +114,12 @@ struct stated_call_options {
     uint32_t timeout_ms;           /* total time for the call; 0 = the client's default */
     bool once;                     /* send it once, whatever becomes of it */
     struct stated_call_info *info; /* lives until the call has ended; NULL = not wanted */
+    struct stated_cancel *cancel;  /* of the same client; NULL = it cannot be cancelled */
 };
 
 #define STATED_CALL_OPTIONS_INIT                                                                   \
     {                                                                                              \
-        sizeof(struct stated_call_options), 0, false, NULL                                         \
+        sizeof(struct stated_call_options), 0, false, NULL, NULL                                   \
     }
 
 /* Where `stated` and `statectl` meet unless told otherwise: ipc:///run/stated/stated.sock for root,
@@ -102,9 +136,33 @@ STATED_API enum stated_code stated_client_open(const struct stated_client_option
                                                struct stated_client **client,
                                                struct stated_status *status) STATED_MUST_USE;
 
-/* Ends all calls in flight (CANCELLED), waits for their callbacks and frees. Not from a callback.
-   NULL is allowed. */
+/* Ends all calls in flight (CANCELLED), waits for their callbacks (with the option `dispatch`: runs
+   them) and frees. Not from a callback, and nobody may use the client any more; a library built for
+   debugging stops a program that does, when it notices. NULL is allowed. */
 STATED_API void stated_client_close(struct stated_client *client);
+
+/* With the option `dispatch`: a descriptor that polls as readable while callbacks are to be run,
+   the client's own; not to be read. -1 without the option. Any thread; does not block. */
+STATED_API int stated_client_fd(const struct stated_client *client);
+
+/* With the option `dispatch`: runs the callbacks that are due, at most `most` of them (0 = all that
+   are due now), on this thread, and returns how many. Calls that they issue leave together
+   afterwards. Does not block. 0 from a callback. Several threads may do so at a time; then the
+   order of callbacks is theirs. */
+STATED_API size_t stated_client_dispatch(struct stated_client *client, size_t most);
+
+/* A handle to give to any number of calls in their options. NULL when memory is out. Freed before
+   its client is closed. */
+STATED_API struct stated_cancel *stated_cancel_new(struct stated_client *client);
+
+/* Ends every call that was given this handle with CANCELLED, and those that are given it later.
+   What was sent already may be executed all the same; the message says so of a WRITE. Callbacks
+   follow on their usual thread, and a thread that waits for a call goes on. Returns at once. Any
+   thread, also a callback. */
+STATED_API void stated_cancel_calls(struct stated_cancel *cancel);
+
+/* The calls that have it can no longer be cancelled. NULL is allowed. */
+STATED_API void stated_cancel_free(struct stated_cancel *cancel);
 
 /* For the generated functions; a program calls those instead. */
 
@@ -140,7 +198,7 @@ struct stated_client_method {
                        broke, or its time was over before a try brought the reply, or what came was
                        no reply
    DEADLINE_EXCEEDED   the time is over; if the message says so, a WRITE may have happened
-   CANCELLED           the client was closed; the same
+   CANCELLED           the client was closed, or the call cancelled; the same
    RESOURCE_EXHAUSTED  memory is out, or the reply is larger than max_message_bytes
    INTERNAL            what came was no reply, to a method that does not write */
 STATED_API enum stated_code
