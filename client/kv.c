@@ -1,4 +1,5 @@
 /* One key at a time. Each function is one call. */
+#include "handle.h"
 #include "kv_entry.h"
 #include "kv_request.h"
 
@@ -39,12 +40,12 @@ enum stated_code stated_kv_get(struct stated_client *client, struct stated_bytes
         code = kv_say(status, STATED_NOT_FOUND, "there is no key \"%s\"",
                       escape_bytes(shown, key.data, key.size));
     } else if (entry != NULL) {
-        *entry = kv_entry_new(response->entries[0]);
+        *entry = kv_entry_new(&client->memory, response->entries[0]);
         if (*entry == NULL) {
             code = kv_say(status, STATED_RESOURCE_EXHAUSTED, "no memory for the entry");
         }
     }
-    stated__v1__read_response__free_unpacked(response, NULL);
+    kv_free_read(client, response);
     return code;
 }
 
@@ -71,7 +72,7 @@ static enum stated_code write_key(struct stated_client *client, const struct kv_
         code = kv_say(status, refused, "nothing was written: there is no key \"%s\"",
                       escape_bytes(shown, key.data, key.size));
     }
-    stated__v1__write_response__free_unpacked(response, NULL);
+    kv_free_write(client, response);
     return code;
 }
 
@@ -153,6 +154,6 @@ enum stated_code stated_kv_add(struct stated_client *client, struct stated_bytes
     if (code == STATED_OK && value != NULL) {
         *value = sum(response, delta);
     }
-    stated__v1__write_response__free_unpacked(response, NULL);
+    kv_free_write(client, response);
     return code;
 }

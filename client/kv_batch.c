@@ -247,25 +247,18 @@ void stated_kv_batch_delete(struct stated_kv_batch *batch, struct stated_bytes k
     }
 }
 
-/* The selector's bytes are the caller's; makes them the batch's. */
-static bool copy_range(struct stated_kv_batch *self, struct kv_selector *selector,
-                       const struct stated_kv_range *range)
-{
-    return selector->selector.kind_case == STATED__V1__SELECTOR__KIND_PREFIX
-               ? copy(self, range->prefix, &selector->selector.prefix)
-               : copy(self, range->start, &selector->range.start) &&
-                     copy(self, range->end, &selector->range.end);
-}
-
 void stated_kv_batch_delete_range(struct stated_kv_batch *batch,
                                   const struct stated_kv_range *range)
 {
-    static const struct stated_kv_range all;
     struct stated_status said;
-    struct kv_selector *selector = batch == NULL ? NULL : take(batch, sizeof(*selector));
-    range = range == NULL ? &all : range;
-    if (selector != NULL && check_change(batch, kv_select_range(selector, range, &said), &said) &&
-        copy_range(batch, selector, range)) {
-        add_delete(batch, selector);
+    struct kv_selector selector;
+    if (batch == NULL || !check_change(batch, kv_select_range(&selector, range, &said), &said)) {
+        return;
+    }
+    struct kv_selector *kept = take(batch, sizeof(*kept));
+    uint8_t *room = take(batch, kv_range_bytes(range));
+    if (kept != NULL && room != NULL) {
+        kv_selector_copy(kept, &selector, room);
+        add_delete(batch, kept);
     }
 }

@@ -147,6 +147,6 @@ enum stated_code stated_kv_batch_write(struct stated_client *client, struct stat
     } else {
         code = explain(batch, response, status);
     }
-    stated__v1__write_response__free_unpacked(response, NULL);
+    kv_free_write(client, response);
     return code;
 }

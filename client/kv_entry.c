@@ -1,6 +1,9 @@
 #include "kv_entry.h"
 
-#include <stdlib.h>
+#include "base/list.h"
+#include "memory.h"
+
+#include <stddef.h>
 #include <string.h>
 
 size_t kv_entry_block_bytes(const Stated__V1__Entry *entry)
@@ -29,13 +32,30 @@ struct stated_kv_entry *kv_entry_fill(void *block, const Stated__V1__Entry *entr
     return filled;
 }
 
-struct stated_kv_entry *kv_entry_new(const Stated__V1__Entry *entry)
+/* An entry that is freed by itself: its memory begins with who takes it back. */
+struct owned {
+    ProtobufCAllocator memory;
+    struct stated_kv_entry entry; /* the block */
+};
+
+struct stated_kv_entry *kv_entry_new(const ProtobufCAllocator *memory,
+                                     const Stated__V1__Entry *entry)
 {
-    void *block = malloc(kv_entry_block_bytes(entry));
-    return block == NULL ? NULL : kv_entry_fill(block, entry);
+    ProtobufCAllocator copied = *memory;
+    struct owned *owned =
+        memory_take(&copied, offsetof(struct owned, entry) + kv_entry_block_bytes(entry));
+    if (owned == NULL) {
+        return NULL;
+    }
+    owned->memory = copied;
+    return kv_entry_fill(&owned->entry, entry);
 }
 
 void stated_kv_entry_free(struct stated_kv_entry *entry)
 {
-    free(entry);
+    if (entry != NULL) {
+        struct owned *owned = CONTAINER_OF(entry, struct owned, entry);
+        ProtobufCAllocator memory = owned->memory;
+        memory_give(&memory, owned);
+    }
 }

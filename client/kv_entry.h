@@ -14,7 +14,9 @@ size_t kv_entry_block_bytes(const Stated__V1__Entry *entry);
 /* Fills a block of that size, aligned for any type; the entry is at its start. */
 struct stated_kv_entry *kv_entry_fill(void *block, const Stated__V1__Entry *entry);
 
-/* The same in a block of its own, for stated_kv_entry_free; NULL when memory is out. */
-struct stated_kv_entry *kv_entry_new(const Stated__V1__Entry *entry);
+/* The same in memory of its own, for stated_kv_entry_free, which the client need not live to see;
+   NULL when memory is out. */
+struct stated_kv_entry *kv_entry_new(const ProtobufCAllocator *memory,
+                                     const Stated__V1__Entry *entry);
 
 #endif

@@ -1,5 +1,7 @@
 #include "kv_request.h"
 
+#include "handle.h"
+
 #include "stated/v1/state.stated-client.h"
 
 #include "escape.h"
@@ -81,44 +83,6 @@ enum stated_code kv_say(struct stated_status *status, enum stated_code code, con
     stated_status_set(status, code, "%s", message);
     status->order = order;
     return code;
-}
-
-void kv_select_key(struct kv_selector *self, struct stated_bytes key)
-{
-    stated__v1__selector__init(&self->selector);
-    self->selector.kind_case = STATED__V1__SELECTOR__KIND_KEY;
-    self->selector.key = kv_data(key);
-}
-
-enum stated_code kv_select_range(struct kv_selector *self, const struct stated_kv_range *range,
-                                 struct stated_status *status)
-{
-    static const struct stated_kv_range all;
-    if (range == NULL) {
-        range = &all;
-    }
-    enum stated_code code = kv_check_bytes(range->prefix, "range.prefix", status);
-    code = code == STATED_OK ? kv_check_bytes(range->start, "range.start", status) : code;
-    code = code == STATED_OK ? kv_check_bytes(range->end, "range.end", status) : code;
-    if (code != STATED_OK) {
-        return code;
-    }
-    stated__v1__selector__init(&self->selector);
-    if (range->start.size == 0 && range->end.size == 0) {
-        self->selector.kind_case = STATED__V1__SELECTOR__KIND_PREFIX;
-        self->selector.prefix = kv_data(range->prefix);
-        return STATED_OK;
-    }
-    if (range->prefix.size > 0) {
-        return stated_status_set(status, STATED_INVALID_ARGUMENT,
-                                 "the range has a prefix and a start or an end; leave one out");
-    }
-    stated__v1__range__init(&self->range);
-    self->range.start = kv_data(range->start);
-    self->range.end = kv_data(range->end);
-    self->selector.kind_case = STATED__V1__SELECTOR__KIND_RANGE;
-    self->selector.range = &self->range;
-    return STATED_OK;
 }
 
 enum stated_code kv_read(struct stated_client *client, struct kv_selector *selector,
@@ -212,4 +176,19 @@ enum stated_code kv_write_run(struct stated_client *client, const Stated__V1__Wr
     struct stated_call_options options = STATED_CALL_OPTIONS_INIT;
     options.timeout_ms = timeout_ms;
     return stated_v1_state_service_write(client, &options, request, response, status);
+}
+
+void kv_free_read(struct stated_client *client, Stated__V1__ReadResponse *response)
+{
+    stated__v1__read_response__free_unpacked(response, &client->memory);
+}
+
+void kv_free_write(struct stated_client *client, Stated__V1__WriteResponse *response)
+{
+    stated__v1__write_response__free_unpacked(response, &client->memory);
+}
+
+void kv_free_watch(struct stated_client *client, Stated__V1__WatchResponse *response)
+{
+    stated__v1__watch_response__free_unpacked(response, &client->memory);
 }

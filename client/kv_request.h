@@ -3,6 +3,8 @@
 #ifndef STATED_CLIENT_KV_REQUEST_H
 #define STATED_CLIENT_KV_REQUEST_H
 
+#include "kv_range.h"
+
 #include "stated/kv.h"
 #include "stated/v1/state.pb-c.h"
 
@@ -50,19 +52,6 @@ static inline void kv_set(uint64_t *number, uint64_t value)
 enum stated_code kv_say(struct stated_status *status, enum stated_code code, const char *format,
                         ...) STATED_PRINTF(3, 4);
 
-/* A selector and what it points at; not to be moved once filled. */
-struct kv_selector {
-    Stated__V1__Selector selector;
-    Stated__V1__Range range;
-};
-
-/* Selects one key. */
-void kv_select_key(struct kv_selector *self, struct stated_bytes key);
-
-/* Selects a range; NULL: every key. INVALID_ARGUMENT for one of both kinds. */
-enum stated_code kv_select_range(struct kv_selector *self, const struct stated_kv_range *range,
-                                 struct stated_status *status) STATED_MUST_USE;
-
 /* Of a read, beside its selector. */
 struct kv_read {
     struct stated_bytes after;
@@ -99,6 +88,11 @@ void kv_write_add(struct kv_write *self, struct stated_bytes key, int64_t delta)
 /* Give it its guard. Revision 0: the key is not there. */
 void kv_guard_exists(struct kv_write *self, struct stated_bytes key, bool exists);
 void kv_guard_revision(struct kv_write *self, struct stated_bytes key, uint64_t mod_revision);
+
+/* Frees a response of the client. NULL is allowed. */
+void kv_free_read(struct stated_client *client, Stated__V1__ReadResponse *response);
+void kv_free_write(struct stated_client *client, Stated__V1__WriteResponse *response);
+void kv_free_watch(struct stated_client *client, Stated__V1__WatchResponse *response);
 
 /* Writes. *response is the caller's on OK, which it also is when a guard did not hold, and NULL
    otherwise. Blocks. */

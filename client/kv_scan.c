@@ -1,8 +1,9 @@
 /* Ranges: the walk, a page at a time, and what one call does with a whole range. */
+#include "handle.h"
 #include "kv_entry.h"
 #include "kv_request.h"
+#include "memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct stated_kv_scan {
@@ -18,65 +19,37 @@ struct stated_kv_scan {
     enum stated_code code;
     struct stated_status status;
 
-    void *block; /* of the entry that was given out */
-    size_t block_bytes;
+    struct memory_block block; /* of the entry that was given out */
     size_t after_bytes;
     uint8_t after[KV_MAX_KEY_BYTES]; /* the last key, once it was given out */
     uint8_t range[];                 /* the bytes of the range */
 };
-
-/* Puts the bytes at *place, which moves on. */
-static struct stated_bytes keep(uint8_t **place, struct stated_bytes bytes)
-{
-    struct stated_bytes kept = {*place, bytes.size};
-    if (bytes.size > 0) {
-        memcpy(*place, bytes.data, bytes.size);
-        *place += bytes.size;
-    }
-    return kept;
-}
-
-static enum stated_code copy_range(struct stated_kv_scan *self, const struct stated_kv_range *range,
-                                   struct stated_status *status)
-{
-    uint8_t *place = self->range;
-    struct stated_kv_range copy = {.prefix = keep(&place, range->prefix)};
-    copy.start = keep(&place, range->start);
-    copy.end = keep(&place, range->end);
-    return kv_select_range(&self->selector, &copy, status);
-}
 
 enum stated_code stated_kv_scan_open(struct stated_client *client,
                                      const struct stated_kv_range *range,
                                      const struct stated_kv_scan_options *options,
                                      struct stated_kv_scan **scan, struct stated_status *status)
 {
-    static const struct stated_kv_range all;
-    struct kv_selector checked;
+    struct kv_selector selector;
     enum stated_code code = kv_check_pointer(scan, "scan", status);
     if (code != STATED_OK) {
         return code;
     }
     *scan = NULL;
-    range = range == NULL ? &all : range;
     code = kv_check_pointer(client, "client", status);
-    code = code == STATED_OK ? kv_select_range(&checked, range, status) : code;
+    code = code == STATED_OK ? kv_select_range(&selector, range, status) : code;
     if (code != STATED_OK) {
         return code;
     }
     struct stated_kv_scan *self =
-        calloc(1, sizeof(*self) + range->prefix.size + range->start.size + range->end.size);
+        memory_take(&client->memory, sizeof(*self) + kv_range_bytes(range));
     if (self == NULL) {
         return stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "no memory for a scan");
     }
-    self->client = client;
+    *self = (struct stated_kv_scan){.client = client};
+    kv_selector_copy(&self->selector, &selector, self->range);
     if (options != NULL) {
         self->options = *options;
-    }
-    code = copy_range(self, range, status);
-    if (code != STATED_OK) {
-        free(self);
-        return code;
     }
     *scan = self;
     return stated_status_set(status, STATED_OK, "%s", "");
@@ -101,7 +74,7 @@ static bool read_page(struct stated_kv_scan *self)
                           .limit = page_limit(self),
                           .keys_only = self->options.keys_only,
                           .committed = self->options.committed};
-    stated__v1__read_response__free_unpacked(self->page, NULL);
+    kv_free_read(self->client, self->page);
     self->code = kv_read(self->client, &self->selector, &how, &self->page, &self->status);
     self->next = 0;
     if (self->code != STATED_OK) {
@@ -119,25 +92,19 @@ static bool read_page(struct stated_kv_scan *self)
 static const struct stated_kv_entry *give(struct stated_kv_scan *self,
                                           const Stated__V1__Entry *entry)
 {
-    size_t bytes = kv_entry_block_bytes(entry);
     if (entry->key.len > sizeof(self->after)) {
         self->code = kv_say(&self->status, STATED_INTERNAL, "the server sent a key of %zu bytes",
                             entry->key.len);
         return NULL;
     }
-    if (bytes > self->block_bytes) {
-        void *block = realloc(self->block, bytes);
-        if (block == NULL) {
-            self->code = kv_say(&self->status, STATED_RESOURCE_EXHAUSTED, "no memory for an entry");
-            return NULL;
-        }
-        self->block = block;
-        self->block_bytes = bytes;
+    if (!memory_reserve(&self->client->memory, &self->block, kv_entry_block_bytes(entry))) {
+        self->code = kv_say(&self->status, STATED_RESOURCE_EXHAUSTED, "no memory for an entry");
+        return NULL;
     }
     memcpy(self->after, entry->key.data, entry->key.len);
     self->after_bytes = entry->key.len;
     self->entries++;
-    return kv_entry_fill(self->block, entry);
+    return kv_entry_fill(self->block.bytes, entry);
 }
 
 static bool is_over(const struct stated_kv_scan *self)
@@ -177,9 +144,10 @@ enum stated_code stated_kv_scan_close(struct stated_kv_scan *scan, struct stated
     if (status != NULL) {
         *status = scan->status;
     }
-    stated__v1__read_response__free_unpacked(scan->page, NULL);
-    free(scan->block);
-    free(scan);
+    kv_free_read(scan->client, scan->page);
+    ProtobufCAllocator *memory = &scan->client->memory;
+    memory_give(memory, scan->block.bytes);
+    memory_give(memory, scan);
     return code;
 }
 
@@ -202,7 +170,7 @@ enum stated_code stated_kv_count(struct stated_client *client, const struct stat
     code = code == STATED_OK ? kv_read(client, &selector, &how, &response, status) : code;
     if (code == STATED_OK) {
         *count = response->count;
-        stated__v1__read_response__free_unpacked(response, NULL);
+        kv_free_read(client, response);
     }
     return code;
 }
@@ -226,7 +194,7 @@ enum stated_code stated_kv_delete_range(struct stated_client *client,
                         &response, status);
     if (code == STATED_OK) {
         kv_set(revision, response->revision);
-        stated__v1__write_response__free_unpacked(response, NULL);
+        kv_free_write(client, response);
     }
     return code;
 }

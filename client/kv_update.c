@@ -63,14 +63,14 @@ static enum stated_code write_guarded(struct stated_client *client, struct kv_wr
     } else {
         code = say_changed(key, expected, response, status);
         if (current != NULL && response->n_current > 0) {
-            *current = kv_entry_new(response->current[0]);
+            *current = kv_entry_new(&client->memory, response->current[0]);
             if (*current == NULL) {
                 code = kv_say(status, STATED_RESOURCE_EXHAUSTED,
                               "nothing was written, and no memory to tell how the key is");
             }
         }
     }
-    stated__v1__write_response__free_unpacked(response, NULL);
+    kv_free_write(client, response);
     return code;
 }
 

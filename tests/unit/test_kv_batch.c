@@ -217,7 +217,7 @@ static void test_many(void **state)
     char large[3000];
     memset(large, 'v', sizeof(large));
     for (int i = 0; i < 200; i++) {
-        char key[16];
+        char key[24];
         snprintf(key, sizeof(key), "many/%d", i);
         stated_kv_batch_if_absent(batch, stated_text(key));
         stated_kv_batch_put(batch, stated_text(key), (struct stated_bytes){large, sizeof(large)});

@@ -23,7 +23,7 @@ static int set_up(void **state)
     served_start(&served);
     client = served_client(&served);
     for (int i = 0; i < KEYS; i++) {
-        char key[16];
+        char key[24];
         snprintf(key, sizeof(key), "n/%02d", i);
         if (stated_kv_put(client, stated_text(key), stated_text(key + 2), NULL, NULL, NULL) !=
             STATED_OK) {
@@ -58,7 +58,7 @@ static void assert_walk(const struct stated_kv_range *range,
     const struct stated_kv_entry *entry;
     int n = 0;
     while ((entry = stated_kv_scan_next(scan)) != NULL) {
-        char key[16];
+        char key[24];
         snprintf(key, sizeof(key), "n/%02d", first + n++);
         assert_string_equal((const char *)entry->key.data, key);
         bool has_value = options == NULL || !options->keys_only;
@@ -148,7 +148,7 @@ static void test_writes_beside_a_walk(void **state)
     const struct stated_kv_entry *entry;
     int n = 0;
     while ((entry = stated_kv_scan_next(scan)) != NULL) {
-        char key[16];
+        char key[24];
         snprintf(key, sizeof(key), "n/%02d", n++);
         assert_string_equal((const char *)entry->key.data, key);
         snprintf(key, sizeof(key), "m/%02d", n);
@@ -168,7 +168,7 @@ static void test_count_and_delete(void **state)
     uint64_t revision;
     struct stated_kv_range range = stated_kv_prefix("d/");
     for (int i = 0; i < 3; i++) {
-        char key[16];
+        char key[24];
         snprintf(key, sizeof(key), "d/%d", i);
         assert_int_equal(stated_kv_put(client, stated_text(key), stated_text(""), NULL, NULL, NULL),
                          STATED_OK);

@@ -261,6 +261,66 @@ STATED_API enum stated_code stated_kv_batch_write(struct stated_client *client,
 STATED_API const struct stated_kv_entry *stated_kv_batch_current(struct stated_kv_batch *batch,
                                                                  struct stated_bytes key);
 
+/* ---- Watches ---- */
+
+/* A watch over a range. Opaque. */
+struct stated_kv_watch;
+
+/* One change of one key. */
+struct stated_kv_event {
+    bool deleted;                           /* else it was set */
+    const struct stated_kv_entry *entry;    /* the key as it is then; of a deletion, the key and, as
+                                               mod_revision, the revision of the deletion */
+    const struct stated_kv_entry *previous; /* as it was before; NULL if it was not there */
+};
+
+/* Told about changes: n > 0 of them, in the order of their revisions, and all that a revision
+   changed in the range together. On a thread of the library, one call at a time: it may start calls
+   that do not wait, and stop the watch, but must not block. The events are valid during the call.
+ */
+typedef void (*stated_kv_watch_events)(void *argument, const struct stated_kv_event *events,
+                                       size_t n);
+
+/* Told once when a watch cannot go on, in the same way; after that it does nothing. status is valid
+   during the call. */
+typedef void (*stated_kv_watch_end)(void *argument, const struct stated_status *status);
+
+struct stated_kv_watch_options {
+    size_t size;                /* of this struct; set by the INIT macro, 0 = the first version's */
+    uint64_t from_revision;     /* the first to be told about; 0 = the first after the start */
+    stated_kv_watch_end on_end; /* NULL = not wanted */
+};
+
+#define STATED_KV_WATCH_OPTIONS_INIT                                                               \
+    {                                                                                              \
+        sizeof(struct stated_kv_watch_options), 0, NULL                                            \
+    }
+
+/* Watches a range (NULL: every key): every change from from_revision on, or that happens after this
+   has returned, is told once, and none is left out, also when the connection breaks or the server
+   restarts: the watch goes on by itself where it was. It ends when that is impossible:
+   OUT_OF_RANGE, the server no longer keeps a change that it has not told; INVALID_ARGUMENT, what it
+   watches is no range; UNIMPLEMENTED; PERMISSION_DENIED; UNAUTHENTICATED; RESOURCE_EXHAUSTED, what
+   one revision changed does not fit a reply, or the server holds as many watches as it may.
+   on_events is not NULL; argument is for both callbacks. *watch is NULL on an error and
+   otherwise the caller's, to end with stated_kv_watch_stop before the client is closed. Waits for
+   one short call if from_revision is 0, and otherwise does not block. */
+STATED_API enum stated_code stated_kv_watch_start(struct stated_client *client,
+                                                  const struct stated_kv_range *range,
+                                                  const struct stated_kv_watch_options *options,
+                                                  stated_kv_watch_events on_events, void *argument,
+                                                  struct stated_kv_watch **watch,
+                                                  struct stated_status *status) STATED_MUST_USE;
+
+/* The first revision that has not been told about: where another watch would go on. Any thread,
+   does not block; within on_events it does not count what is being told. */
+STATED_API uint64_t stated_kv_watch_revision(struct stated_kv_watch *watch);
+
+/* Ends a watch and frees it. Once this has returned no callback runs or begins; within a callback
+   of the watch itself, that one is the last. Waits for a callback that runs on another thread. NULL
+   is allowed. */
+STATED_API void stated_kv_watch_stop(struct stated_kv_watch *watch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,53 @@
+/* What a watch is made of. kv_watch.c is its course, kv_watch_events.c what it tells. */
+#ifndef STATED_CLIENT_KV_WATCH_H
+#define STATED_CLIENT_KV_WATCH_H
+
+#include "alarm.h"
+#include "kv_arena.h"
+#include "kv_range.h"
+
+#include "stated/kv.h"
+#include "stated/v1/state.pb-c.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum watch_state {
+    WATCH_POLLING, /* a call is on its way, or about to be */
+    WATCH_TELLING, /* its callback runs */
+    WATCH_PAUSING, /* the alarm is set */
+    WATCH_ENDED,
+};
+
+struct stated_kv_watch {
+    struct stated_client *client;
+    struct kv_selector selector;
+    stated_kv_watch_events on_events;
+    stated_kv_watch_end on_end; /* NULL = not wanted */
+    void *argument;
+
+    /* Of whoever polls or tells. */
+    uint32_t limit; /* events of an answer; 0 = the server's */
+    unsigned failures;
+    struct kv_arena arena; /* of the events that are being told */
+
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t told;  /* not telling any more */
+    enum watch_state state;
+    bool stopped;
+    bool stopped_by_teller;
+    pthread_t teller;
+    struct alarm alarm;
+    uint64_t next_revision; /* read without the lock by whoever polls or tells, the only writer */
+
+    uint8_t range[]; /* the bytes of the range */
+};
+
+/* Tells the events of an answer, if it has any. False when it cannot be told, for lack of memory or
+   of sense, and then nothing has been. */
+bool kv_watch_tell_events(struct stated_kv_watch *self,
+                          const Stated__V1__WatchResponse *response) STATED_MUST_USE;
+
+#endif
