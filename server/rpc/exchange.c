@@ -34,6 +34,8 @@ void exchange_deinit(struct exchange *self)
 void exchange_reset(struct exchange *self)
 {
     arena_reset(&self->arena);
+    park_free_parked(self->parked);
+    self->parked = NULL;
     self->calls = NULL;
     self->n_calls = 0;
     self->party = NULL;
@@ -132,6 +134,7 @@ static void park_calls(struct exchange *self, struct stated_parked *parked)
     if (self->n_calls == 1) {
         /* Nothing in the arena is needed any more but the call. */
         self->calls = park_take_call(parked);
+        self->parked = parked;
         self->client_id = NULL;
         arena_release(&self->arena);
     }

@@ -199,6 +199,11 @@ struct stated_call *park_take_call(struct stated_parked *parked)
     return parked->call;
 }
 
+void park_free_parked(struct stated_parked *parked)
+{
+    free(parked);
+}
+
 static uint64_t answer_due_ns(uint64_t deadline_ns)
 {
     uint64_t now_ns = clock_now_ns();
@@ -307,8 +312,11 @@ static void finish(struct park *self, struct stated_parked *parked)
     guarded_leave(self, call->entry.party);
     pthread_mutex_unlock(&self->mutex);
     /* The party may be gone with the call, and the call's frame with it. */
+    bool is_frames = call == &parked->own;
     call_complete(call);
-    free(parked);
+    if (!is_frames) {
+        free(parked);
+    }
 }
 
 static void guarded_expire(struct park *self)

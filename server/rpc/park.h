@@ -47,8 +47,12 @@ enum stated_code park_new(const struct park_options *options, struct park **park
 void park_free(struct park *self);
 
 /* Moves the call out of its frame's arena, into the parked call's own memory, and gives it: nothing
-   else of the arena is needed any more. For the only call of a frame, before park_begin. */
+   else of the arena is needed any more. The parked call is the frame's to free from now on. For the
+   only call of a frame, before park_begin. */
 struct stated_call *park_take_call(struct stated_parked *parked);
+
+/* Frees a parked call that has ended; NULL is allowed. */
+void park_free_parked(struct stated_parked *parked);
 
 /* The call is parked from now on; it may be resumed, and its frame answered, before this returns.
    On the thread that received the frame. */
