@@ -24,8 +24,8 @@ struct exchange {
     struct stated_call *calls; /* in the arena, or the only one in `parked` */
     size_t n_calls;
     struct stated_parked *parked; /* to be freed with the frame; NULL: none */
-    atomic_size_t open_calls;    /* without an outcome yet, plus one while begin runs */
-    enum stated_code frame_code; /* not OK: the frame as a whole was refused, with frame_message */
+    atomic_size_t open_calls;     /* without an outcome yet, plus one while begin runs */
+    enum stated_code frame_code;  /* not OK: the frame as a whole was refused, with frame_message */
     const char *frame_message;
     bool over_share; /* set before begin: its party has its share in flight, so its calls that would
                         take their turn are refused */

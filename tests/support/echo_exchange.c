@@ -144,7 +144,11 @@ void exchange_begin(struct exchange *self, const uint8_t *body, size_t length,
         return;
     }
     char kind = length > 0 ? (char)body[0] : ECHO_AT_ONCE;
-    if (kind != ECHO_BY_WORKER && kind != ECHO_WHEN_TOLD) {
+    if (kind != ECHO_BY_WORKER && kind != ECHO_WHEN_TOLD && kind != ECHO_PARKED) {
+        self->answered(self);
+        return;
+    }
+    if (kind == ECHO_PARKED && !self->set_aside(self)) {
         self->answered(self);
         return;
     }
@@ -152,7 +156,7 @@ void exchange_begin(struct exchange *self, const uint8_t *body, size_t length,
     struct echo_frame **list = kind == ECHO_BY_WORKER ? &guarded.work : &guarded.held;
     frame->next = *list;
     *list = frame;
-    guarded.n_held += kind == ECHO_WHEN_TOLD;
+    guarded.n_held += kind != ECHO_BY_WORKER;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&mutex);
 }

@@ -129,6 +129,23 @@ static void test_alive_until_the_last_frame_has_ended(void **state)
     assert_int_equal(atomic_load(&destroyed), 1);
 }
 
+static void test_a_frame_set_aside_counts_apart(void **state)
+{
+    struct peer_table *table = *state;
+    struct peer *peer = admit(table, "parks", 1);
+    peer_begin_frame(peer);
+    peer_set_aside(peer);
+    assert_int_equal(atomic_load(&peer->frames), 0);
+    assert_int_equal(atomic_load(&peer->aside), 1);
+    frame(peer, true, 2);
+    assert_true(peer_leave(peer));
+    assert_ptr_equal(peer_table_take_gone(table), peer);
+    peer_release(peer);
+    assert_int_equal(atomic_load(&destroyed), 0);
+    peer_end_aside(peer, false, 3);
+    assert_int_equal(atomic_load(&destroyed), 1);
+}
+
 /* The fault that one peer is found to have. */
 static enum peer_fault fault_of(struct peer_table *table, const struct peer *peer, uint64_t now_ns)
 {
@@ -172,7 +189,9 @@ static void test_idle(void **state)
     assert_fault(table, dropped, 1010 * MS, PEER_IDLE);
     assert_fault(table, asked, 1105 * MS, PEER_IDLE);
     assert_int_equal(fault_of(table, waits, UINT64_MAX), PEER_FINE);
-    peer_end_frame(waits, true, 2000 * MS);
+    peer_set_aside(waits);
+    assert_int_equal(fault_of(table, waits, UINT64_MAX), PEER_FINE);
+    peer_end_aside(waits, true, 2000 * MS);
     assert_fault(table, waits, 2100 * MS, PEER_IDLE);
     assert_int_equal(fault_of(table, never, 999 * MS), PEER_FINE); /* taken before it came */
 }
@@ -316,6 +335,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_closed_table_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_name_is_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alive_until_the_last_frame_has_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_frame_set_aside_counts_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stalled_and_slow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sweep_reaches_everyone_once, setup, teardown),

@@ -181,6 +181,57 @@ static void test_more_frames_than_slots_wait_their_turn(void **state)
     fixture_stop(&fixture);
 }
 
+/* Far more than there are slots for frames, and than a connection's share. */
+static void test_frames_set_aside_take_no_place(void **state)
+{
+    (void)state;
+    enum { PARKED = 500 };
+    struct fixture fixture;
+    struct transport_options options = fixture_options(&fixture);
+    options.max_frames = 1; /* 65 slots */
+    options.max_frames_per_connection = 8;
+    fixture_start(&fixture, &options);
+    int parking = raw_connect(fixture.tcp);
+    for (uint32_t i = 1; i <= PARKED; i++) {
+        raw_send(parking, fixture.tcp, i, "p", 1);
+    }
+    echo_wait_held(PARKED);
+    FIXTURE_WAIT(&fixture, figures.frames == PARKED && figures.slots >= PARKED);
+    raw_send(parking, fixture.tcp, PARKED + 1, "e the same connection", 21);
+    char reply[32];
+    assert_int_equal(raw_receive(parking, fixture.tcp, reply, sizeof(reply)), 21);
+    struct load *load = load_start(fixture.tcp, ECHO_BY_WORKER, 100, 5);
+    load_finish(load, 0);
+    echo_answer_held();
+    for (uint32_t i = 1; i <= PARKED; i++) {
+        assert_int_equal(raw_receive(parking, fixture.tcp, reply, sizeof(reply)), 1);
+    }
+    /* What they needed is gone, and the connection goes on as before. */
+    FIXTURE_WAIT(&fixture, figures.frames == 0 && figures.slots <= 65);
+    raw_send(parking, fixture.tcp, PARKED + 2, "e", 1);
+    assert_int_equal(raw_receive(parking, fixture.tcp, reply, sizeof(reply)), 1);
+    close(parking);
+    fixture_stop(&fixture);
+}
+
+static void test_frames_set_aside_are_left_behind(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct transport_options options = fixture_options(&fixture);
+    fixture_start(&fixture, &options);
+    int parking = raw_connect(fixture.ipc);
+    for (uint32_t i = 1; i <= 3; i++) {
+        raw_send(parking, fixture.ipc, i, "p", 1);
+    }
+    echo_wait_held(3);
+    close(parking);
+    FIXTURE_WAIT(&fixture, atomic_load(&fixture.parties_gone) == 1 && figures.connections == 0);
+    echo_answer_held();
+    FIXTURE_WAIT(&fixture, figures.frames == 0 && figures.slots == 0);
+    fixture_stop(&fixture);
+}
+
 static void test_slow_reader_is_cut_off(void **state)
 {
     (void)state;
@@ -374,6 +425,8 @@ int main(void)
         cmocka_unit_test(test_every_frame_is_answered_once),
         cmocka_unit_test(test_slots_grow_with_the_load_up_to_the_limit),
         cmocka_unit_test(test_more_frames_than_slots_wait_their_turn),
+        cmocka_unit_test(test_frames_set_aside_take_no_place),
+        cmocka_unit_test(test_frames_set_aside_are_left_behind),
         cmocka_unit_test(test_slow_reader_is_cut_off),
         cmocka_unit_test(test_connection_is_not_read_on_beyond_its_share),
         cmocka_unit_test(test_connection_beyond_its_share_is_refused_when_it_would_wait),
