@@ -264,7 +264,7 @@ class Exports(Served):
         self.assertEqual(f"exported 1 key to {path}\n".encode(), self.ok("export", path))
         self.assertEqual(b'{"key":"a","value":"1"}\n', path.read_bytes())
         revision = self.put(b"b", b"2")
-        self.assertEqual({"keys": 2, "revision": revision}, self.json("export", path))
+        self.assertEqual({"keys": 2, "first_revision": revision, "revision": revision}, self.json("export", path))
         self.assertEqual(2, path.read_bytes().count(b"\n"))
         self.assertEqual([path], list(self.folder.iterdir()))
 

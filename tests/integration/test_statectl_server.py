@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import unittest
 
 import fake_server
@@ -16,13 +17,14 @@ from stated.v1 import admin_pb2, options_pb2, rpc_pb2, state_pb2
 QUEUE = "stated.v1.AdminService/Queue"
 CLEAR_POISON = "stated.v1.AdminService/ClearPoison"
 COMMANDS = ("get", "put", "create", "cas", "txn", "del", "add", "ls", "watch",
-            "history", "export", "import", "status", "health", "ping", "queue", "poison", "rpc",
+            "history", "export", "import", "snapshot", "db", "status", "health", "ping", "queue", "poison", "rpc",
             "bench", "completion", "verify-order", "version")
 # What a command needs to get as far as calling the server.
 ARGUMENTS = {"get": ["a"], "put": ["a", "b"], "create": ["a", "b"],
              "cas": ["a", "b", "--if-version", "1"], "rpc": ["call", "Status"],
              "txn": ["put a b"], "del": ["a"], "add": ["a"], "poison": ["show"],
-             "history": ["a"]}
+             "history": ["a"], "snapshot": ["save", f"{tempfile.gettempdir()}/stated-no-{os.getpid()}"],
+             "db": ["check"]}
 CALLING = [[name, *ARGUMENTS.get(name, [])] for name in COMMANDS
            if name not in ("bench", "completion", "verify-order", "version")]
 
@@ -158,7 +160,8 @@ class Failures(Checks):
             self.assertEqual(2, self.ok("-e", fake.endpoint, "status").count(tame))
 
     def refused_with(self, code, commands):
-        methods = (sp.READ, sp.WRITE, sp.WATCH, sp.HEALTH, sp.STATUS, QUEUE, CLEAR_POISON)
+        methods = (sp.READ, sp.WRITE, sp.WATCH, sp.HEALTH, sp.STATUS, QUEUE, CLEAR_POISON,
+                   "stated.v1.AdminService/Snapshot", "stated.v1.AdminService/Check")
         name = rpc_pb2.Code.Name(code)
         answer = (code, f"it is {name}")
         with fake_server.FakeServer({method: answer for method in methods}) as fake:
@@ -364,6 +367,37 @@ class Pictures(Checks):
             self.refused(78, "-e", endpoint, "export", path, says="stopping")
             self.assertEqual("precious", path.read_text(encoding="ascii"))
             self.assertEqual([path], list(folder.iterdir()))
+
+    def test_an_interrupted_export_ends_with_a_whole_line(self):
+        def read(payload):
+            request = state_pb2.ReadRequest.FromString(payload)
+            number = int(request.after or b"0") + 1
+            return state_pb2.ReadResponse(entries=[state_pb2.Entry(key=b"%d" % number)], more=True)
+
+        endpoint = self.with_fake({sp.READ: read})
+        process = statectl.start("-e", endpoint, "export")
+        out = os.read(process.stdout.fileno(), 1000)
+        process.send_signal(signal.SIGINT)
+        rest, said = process.communicate(timeout=statectl.LIMIT_S)
+        self.assertEqual(130, process.returncode)
+        self.assertRegex(said.decode(), "interrupted after [0-9,]+ keys")
+        self.assertTrue((out + rest).endswith(b'"}\n'))
+        for line in (out + rest).splitlines():
+            json.loads(line)
+        with server.Directory() as folder:
+            process = statectl.start("-e", endpoint, "export", folder / "file", "--progress")
+            while not list(folder.iterdir()):
+                self.assertIsNone(process.poll())
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=statectl.LIMIT_S)
+            self.assertEqual(143, process.returncode)
+            self.assertEqual([], list(folder.iterdir()))
+
+    def test_an_export_says_how_far_it_is(self):
+        answer = state_pb2.ReadResponse(entries=[state_pb2.Entry(key=b"a")], count=4)
+        done = statectl.run("-e", self.with_fake({sp.READ: answer}), "export", "--progress")
+        self.assertEqual(0, done.status, done)
+        self.assertRegex(done.said, "^1 keys, [0-9,]+ keys/s, 25%")
 
     def test_an_export_tells_that_the_state_changed(self):
         def read(payload):
