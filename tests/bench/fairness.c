@@ -55,6 +55,9 @@ static struct stated_client *connect_to(const char *url)
     options.endpoint = url;
     options.timeout_ms = 60000;
     options.max_calls = GREEDY;
+    options.coalesce = false; /* what the server does with each call is measured */
+    options.retry = false;
+    options.number_writes = false;
     if (stated_client_open(&options, &client, &status) != STATED_OK) {
         fprintf(stderr, "fairness: %s\n", status.message);
         exit(1);

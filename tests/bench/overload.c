@@ -74,6 +74,9 @@ static struct stated_client *connect_to(const char *url)
     struct stated_client *client;
     options.endpoint = url;
     options.max_calls = CALLS_PER_CLIENT;
+    options.coalesce = false; /* what the server does with each call is measured */
+    options.retry = false;
+    options.number_writes = false;
     if (stated_client_open(&options, &client, &status) != STATED_OK) {
         fprintf(stderr, "overload: %s\n", status.message);
         exit(1);

@@ -5,14 +5,20 @@
 #include "client_methods.h"
 #include "echo_double.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LONG_MS 60000
 #define PATIENCE_S 60
@@ -234,6 +240,88 @@ static void test_memory_of_the_program(void **state)
     echo_double_stop(&server);
 }
 
+#ifndef NDEBUG
+/* Memory that stays readable, so that a mistake is one of the client alone. */
+static void *kept[256];
+static atomic_uint n_kept;
+
+static void keep(void *argument, void *memory)
+{
+    (void)argument;
+    unsigned place = atomic_fetch_add(&n_kept, 1);
+    if (place < sizeof(kept) / sizeof(kept[0])) {
+        kept[place] = memory;
+    }
+}
+
+/* A library built for debugging stops a program that uses a client after closing it. */
+static void test_use_after_close(void **state)
+{
+    (void)state;
+    struct echo_double server;
+    struct heap heap = {.limit = SIZE_MAX};
+    ProtobufCAllocator allocator = {.alloc = heap_alloc, .free = keep, .allocator_data = &heap};
+    struct stated_client_options options = STATED_CLIENT_OPTIONS_INIT;
+    int said[2];
+    char text[256] = "";
+    echo_double_start(&server, NULL);
+    options.allocator = &allocator;
+    struct stated_client *client = echo_double_client(&server, options);
+    stated_client_close(client);
+    assert_int_equal(pipe(said), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        dup2(said[1], STDERR_FILENO);
+        stated_client_fd(client);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(read(said[0], text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, "stated_client_fd: the client was closed before"));
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    close(said[0]);
+    close(said[1]);
+    echo_double_stop(&server);
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        free(kept[i]);
+    }
+}
+#endif
+
+/* What a child that executes another program would inherit. */
+static void test_descriptors_close_on_exec(void **state)
+{
+    (void)state;
+    struct echo_double server;
+    struct stated_client_options options = STATED_CLIENT_OPTIONS_INIT;
+    bool was_open[256];
+    unsigned opened = 0;
+    echo_double_start(&server, NULL);
+    for (int fd = 0; fd < 256; fd++) {
+        was_open[fd] = fcntl(fd, F_GETFD) >= 0;
+    }
+    options.dispatch = true;
+    struct stated_client *client = echo_double_client(&server, options);
+    assert_int_equal(echo_double_call(client, &read_method, NULL, 1, NULL), STATED_OK);
+    rep_double_wait(server.server, 1);
+    for (int fd = 0; fd < 256; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        struct sockaddr_un address = {.sun_family = 0};
+        socklen_t length = sizeof(address);
+        bool of_the_double = getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+                             length > sizeof(address.sun_family);
+        if (flags >= 0 && !was_open[fd] && !of_the_double) {
+            opened++;
+            assert_true((flags & FD_CLOEXEC) != 0);
+        }
+    }
+    assert_true(opened >= 2);
+    stated_client_close(client);
+    echo_double_stop(&server);
+}
+
 static void test_options_of_an_older_program(void **state)
 {
     (void)state;
@@ -266,6 +354,10 @@ int main(void)
         cmocka_unit_test(test_none_of_the_servers),
         cmocka_unit_test(test_a_server_that_comes_and_goes),
         cmocka_unit_test(test_memory_of_the_program),
+#ifndef NDEBUG
+        cmocka_unit_test(test_use_after_close),
+#endif
+        cmocka_unit_test(test_descriptors_close_on_exec),
         cmocka_unit_test(test_options_of_an_older_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
