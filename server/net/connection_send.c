@@ -127,6 +127,7 @@ struct sending {
     size_t count; /* bytes that went */
     bool waits;   /* for room: the callback goes on */
     bool over;    /* nothing is left, or the connection closes: the side is given back */
+    bool closing; /* over, and nothing will be sent any more: nobody takes the side again */
     bool resume;  /* over, and the receiving side is to be taken up again */
     int error;
     struct slot *dropped; /* over and closing: what will not be sent */
@@ -148,6 +149,7 @@ static struct sending send_some(struct connection *self)
         }
     } else {
         turn.over = true;
+        turn.closing = closing;
         turn.resume = unpark(self);
         turn.dropped = self->guarded.queue;
         self->guarded.sending = false;
@@ -181,7 +183,9 @@ static void send_all(struct connection *self, bool on_callback)
     } else if (turn.resume) {
         slot_pool_wait(self->host->slots, &self->waiting);
     }
-    drop_all(self, turn.dropped);
+    if (turn.closing) { /* else the parts may be the next owner's already */
+        drop_all(self, turn.dropped);
+    }
     peer_release(&self->peer);
 }
 

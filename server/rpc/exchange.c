@@ -34,7 +34,7 @@ void exchange_deinit(struct exchange *self)
 void exchange_reset(struct exchange *self)
 {
     arena_reset(&self->arena);
-    park_free_parked(self->parked);
+    park_free_all(self->parked);
     self->parked = NULL;
     self->calls = NULL;
     self->n_calls = 0;
@@ -131,10 +131,10 @@ static struct stated_parked *start_calls(struct exchange *self,
 static void park_calls(struct exchange *self, struct stated_parked *parked)
 {
     struct park *park = self->dispatch->park;
+    self->parked = parked;
     if (self->n_calls == 1) {
         /* Nothing in the arena is needed any more but the call. */
         self->calls = park_take_call(parked);
-        self->parked = parked;
         self->client_id = NULL;
         arena_release(&self->arena);
     }

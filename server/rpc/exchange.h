@@ -21,9 +21,9 @@ struct exchange {
     struct gate_party *party;
     const uint8_t *client_id;  /* of the frame, in the arena; NULL: it names none */
     uint64_t acked_below;      /* of the frame */
-    struct stated_call *calls; /* in the arena, or the only one in `parked` */
+    struct stated_call *calls; /* in the arena, or the only one, parked */
     size_t n_calls;
-    struct stated_parked *parked; /* to be freed with the frame; NULL: none */
+    struct stated_parked *parked; /* of the frame, by `next`; freed with it */
     atomic_size_t open_calls;     /* without an outcome yet, plus one while begin runs */
     enum stated_code frame_code;  /* not OK: the frame as a whole was refused, with frame_message */
     const char *frame_message;

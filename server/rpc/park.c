@@ -199,9 +199,13 @@ struct stated_call *park_take_call(struct stated_parked *parked)
     return parked->call;
 }
 
-void park_free_parked(struct stated_parked *parked)
+void park_free_all(struct stated_parked *first)
 {
-    free(parked);
+    while (first != NULL) {
+        struct stated_parked *next = first->next;
+        free(first);
+        first = next;
+    }
 }
 
 static uint64_t answer_due_ns(uint64_t deadline_ns)
@@ -311,12 +315,7 @@ static void finish(struct park *self, struct stated_parked *parked)
     deadline_remove(&self->guarded.deadlines, &call->entry);
     guarded_leave(self, call->entry.party);
     pthread_mutex_unlock(&self->mutex);
-    /* The party may be gone with the call, and the call's frame with it. */
-    bool is_frames = call == &parked->own;
-    call_complete(call);
-    if (!is_frames) {
-        free(parked);
-    }
+    call_complete(call); /* the frame may be gone with it, and so the parked call and the party */
 }
 
 static void guarded_expire(struct park *self)

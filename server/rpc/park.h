@@ -22,11 +22,11 @@ struct park_options {
     uint32_t max_party_calls; /* of one connection */
 };
 
-/* One call that is parked, or about to be. The park's; the members below are for park.c and, until
-   park_begin, for the exchange. */
+/* One call that is parked, or about to be. The park's from park_begin on until it is complete;
+   freed with its frame. */
 struct stated_parked {
     struct park *park;
-    struct stated_parked *next; /* the exchange's, until park_begin */
+    struct stated_parked *next; /* the exchange's: of its frame */
     struct stated_call *call;   /* in its frame's arena, or the copy below */
     struct stated_call own;
     const struct stated_park_ops *ops;
@@ -47,12 +47,12 @@ enum stated_code park_new(const struct park_options *options, struct park **park
 void park_free(struct park *self);
 
 /* Moves the call out of its frame's arena, into the parked call's own memory, and gives it: nothing
-   else of the arena is needed any more. The parked call is the frame's to free from now on. For the
-   only call of a frame, before park_begin. */
+   else of the arena is needed any more. For the only call of a frame, before park_begin. */
 struct stated_call *park_take_call(struct stated_parked *parked);
 
-/* Frees a parked call that has ended; NULL is allowed. */
-void park_free_parked(struct stated_parked *parked);
+/* Frees the parked calls of a frame, linked by `next`, when its reply has been encoded: what they
+   answered may point into their memory. NULL is allowed. */
+void park_free_all(struct stated_parked *first);
 
 /* The call is parked from now on; it may be resumed, and its frame answered, before this returns.
    On the thread that received the frame. */

@@ -104,14 +104,15 @@ struct stated_park_ops {
        `return stated_call_stay(call)`. memory is that of stated_call_park. */
     enum stated_code (*resume)(struct stated_call *call, enum stated_wake why, void *memory,
                                ProtobufCMessage *response);
-    /* The call is not parked any more and `memory` is about to go: take it off every list. Until
-       this has returned it may be woken, in vain. NULL when there is nothing to do. */
+    /* The call is not parked any more: take `memory` off every list, and leave what the response
+       points at. Until this has returned the call may be woken, in vain. NULL when there is nothing
+       to do. */
     void (*end)(struct stated_call *call, void *memory);
 };
 
 /* For a handler of a PARK method: parks the call when the handler returns OK after this; when it
    returns anything else, the call ends with that. *parked has `bytes` of memory of its own
-   (stated_parked_memory), zeroed, which last until `end` has returned. Errors are the call's
+   (stated_parked_memory), zeroed, which last until the reply has been sent. Errors are the call's
    outcome already, so return them: RESOURCE_EXHAUSTED when as many calls are parked as may
    (max_parked_calls, max_parked_calls_per_connection) or memory is out, UNAVAILABLE when the server
    stops, INTERNAL for a method that is not PARK. */
