@@ -17,8 +17,8 @@ from stated.v1 import admin_pb2, options_pb2, rpc_pb2, state_pb2
 QUEUE = "stated.v1.AdminService/Queue"
 CLEAR_POISON = "stated.v1.AdminService/ClearPoison"
 COMMANDS = ("get", "put", "create", "cas", "txn", "del", "add", "ls", "watch",
-            "history", "export", "import", "snapshot", "db", "status", "health", "ping", "queue", "poison", "rpc",
-            "bench", "completion", "verify-order", "version")
+            "history", "export", "import", "snapshot", "db", "status", "health", "ping", "queue",
+            "poison", "rpc", "bench", "shell", "completion", "verify-order", "version")
 # What a command needs to get as far as calling the server.
 ARGUMENTS = {"get": ["a"], "put": ["a", "b"], "create": ["a", "b"],
              "cas": ["a", "b", "--if-version", "1"], "rpc": ["call", "Status"],
@@ -26,7 +26,7 @@ ARGUMENTS = {"get": ["a"], "put": ["a", "b"], "create": ["a", "b"],
              "history": ["a"], "snapshot": ["save", f"{tempfile.gettempdir()}/stated-no-{os.getpid()}"],
              "db": ["check"]}
 CALLING = [[name, *ARGUMENTS.get(name, [])] for name in COMMANDS
-           if name not in ("bench", "completion", "verify-order", "version")]
+           if name not in ("bench", "shell", "completion", "verify-order", "version")]
 
 POISON = admin_pb2.Poison(ticket=42, method="shop.Orders/Place", reason="half\nwritten",
                           age_ms=61_000)

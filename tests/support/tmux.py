@@ -75,16 +75,16 @@ class Tmux:
         """The lines on the screen, without what is empty at the end."""
         return self.run("capture-pane", "-p", *(["-e"] if colours else [])).rstrip("\n")
 
-    def wait_for(self, pattern, colours=False):
+    def wait_for(self, pattern, colours=False, limit_s=LIMIT_S):
         """Waits until the regular expression is found on the screen; its match."""
-        bound = time.monotonic() + LIMIT_S
+        bound = time.monotonic() + limit_s
         while True:
             shown = self.shown(colours)
             found = re.search(pattern, shown, re.MULTILINE)
             if found:
                 return found
             if time.monotonic() > bound:
-                raise AssertionError(f"not within {LIMIT_S} s: {pattern!r} in\n{shown}")
+                raise AssertionError(f"not within {limit_s} s: {pattern!r} in\n{shown}")
             select.select([], [], [], POLL_S)
 
     def wait_for_end(self):

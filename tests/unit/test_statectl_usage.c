@@ -36,11 +36,12 @@ static void test_positions(void **state)
     assert_int_equal(argument(line, 9).kind, USAGE_KEY);
     assert_int_equal(argument("KEY", 1).kind, USAGE_ANYTHING);
     assert_int_equal(argument("", 0).kind, USAGE_ANYTHING);
+    assert_int_equal(argument("[KEY] [-- COMMAND [ARGUMENT...]]", 1).kind, USAGE_ANYTHING);
     const struct command command = {.arguments = line};
     bool repeats;
     assert_int_equal(usage_positions(&command, &repeats), 3);
     assert_true(repeats);
-    assert_int_equal(usage_positions(&(struct command){.arguments = "A [B]"}, &repeats), 2);
+    assert_int_equal(usage_positions(&(struct command){.arguments = "A [B [C...]]"}, &repeats), 2);
     assert_false(repeats);
 }
 

@@ -30,6 +30,7 @@
     X(poison)                                                                                      \
     X(rpc)                                                                                         \
     X(bench)                                                                                       \
+    X(shell)                                                                                       \
     X(completion)                                                                                  \
     X(verify_order)                                                                                \
     X(version)

@@ -42,6 +42,7 @@ bool ctl_set_colours(const char *origin, const char *text)
         return false;
     }
     output_set_colours(colours);
+    setenv("STATECTL_COLOR", text, 1); /* for the programs that the interactive mode starts */
     return true;
 }
 

@@ -53,7 +53,13 @@ int main(int argc, char **argv)
     if (at < 0) {
         return EXIT_USAGE;
     }
-    if (at == argc) {
+    static char shell[] = "shell";
+    static char *alone[] = {shell, NULL};
+    if (at == argc && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+        argc = 1;
+        argv = alone;
+        at = 0;
+    } else if (at == argc) {
         return error_usage("which command? statectl --help lists them");
     }
     const struct command *command = commands_find(argv[at]);

@@ -8,11 +8,17 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+static const char *const format_names[] = {"auto", "json", "jsonl", "raw", "table"};
+
+const char *output_format_name(enum output_format format)
+{
+    return format_names[format];
+}
+
 bool output_format_parse(const char *text, enum output_format *format)
 {
-    static const char *const names[] = {"auto", "json", "jsonl", "raw", "table"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i]) == 0) {
+    for (size_t i = 0; i < sizeof format_names / sizeof format_names[0]; i++) {
+        if (strcmp(text, format_names[i]) == 0) {
             *format = (enum output_format)i;
             return true;
         }

@@ -21,6 +21,9 @@ enum output_format {
 /* False when text names no format. */
 bool output_format_parse(const char *text, enum output_format *format) STATED_MUST_USE;
 
+/* "auto", "json", …: what output_format_parse takes. Static. */
+const char *output_format_name(enum output_format format);
+
 /* The format to use: the one asked for, else table on a terminal and `piped` elsewhere. */
 enum output_format output_choose(enum output_format asked, enum output_format piped);
 

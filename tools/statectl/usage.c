@@ -9,6 +9,19 @@ struct slice {
     size_t length;
 };
 
+/* The bracket that closes the one at the start, or the end. */
+static const char *closing_bracket(const char *at)
+{
+    int depth = 0;
+    for (; *at != '\0'; at++) {
+        depth += *at == '[' ? 1 : *at == ']' ? -1 : 0;
+        if (depth == 0) {
+            return at;
+        }
+    }
+    return at;
+}
+
 /* The word of the usage line at a position: without brackets and dots. */
 static bool token_at(const char *line, size_t position, struct slice *token, bool *repeats)
 {
@@ -18,8 +31,7 @@ static bool token_at(const char *line, size_t position, struct slice *token, boo
         if (*at == '\0') {
             return false;
         }
-        const char *end = *at == '[' ? strchr(at, ']') : at + strcspn(at, " ");
-        end = end != NULL ? end : at + strlen(at);
+        const char *end = *at == '[' ? closing_bracket(at) : at + strcspn(at, " ");
         *token = (struct slice){.at = at + (*at == '['), .length = (size_t)(end - at)};
         token->length -= *at == '[';
         if (*end == ']') {

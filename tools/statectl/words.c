@@ -117,7 +117,8 @@ bool words_split(struct words *self, const char *line, size_t length,
             take_word(&splitter);
         }
     }
-    self->ends_in_word = self->ends_in_word && splitter.at == length;
+    self->has_comment = splitter.at < length;
+    self->ends_in_word = self->ends_in_word && !self->has_comment;
     return splitter.good;
 }
 

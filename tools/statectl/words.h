@@ -23,6 +23,7 @@ struct words {
     uint8_t *bytes;    /* of all words */
     char open;         /* the quote, or backslash, that the line leaves open; 0 = none */
     bool ends_in_word; /* no blank behind the last word */
+    bool has_comment;
 };
 
 /* Room for what is wrong with a line. */
