@@ -32,6 +32,18 @@ class Examples(server.ServedTestCase):
         said = self.run_example("counter", self.server.tcp)
         self.assertRegex(said, r"^400, last by thread [0-7], in 400 writes\n$")
 
+    def test_event_loop(self):
+        keys = [f"loop/{number}" for number in range(50)]
+        result = subprocess.run([EXAMPLES / "event_loop", self.server.ipc], text=True,
+                                capture_output=True, timeout=PATIENCE_S, check=False,
+                                input="".join(f"{key} value\n" for key in keys))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        lines = result.stdout.splitlines()
+        self.assertEqual([line.split(":")[0] for line in lines], keys)
+        self.assertTrue(all(": revision " in line for line in lines), lines)
+        with self.server.client() as client:
+            self.assertEqual(client.read(sp.prefix(b"loop/"), count_only=True).count, len(keys))
+
     def test_watch(self):
         watch = subprocess.Popen([EXAMPLES / "watch", self.server.ipc, "w/"], text=True,
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
