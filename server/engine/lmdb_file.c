@@ -250,6 +250,20 @@ void lmdb_file_unseal(const char *directory)
     }
 }
 
+/* A file that is gone after a stop may be changed through the map, which spares each commit the
+   system calls and copies of its pages. Where the file system cannot promise space for it, a full
+   disk would be a signal instead of an error, and it is not. */
+static unsigned map_flags(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    struct stat file;
+    bool promises = fd >= 0 && fstat(fd, &file) == 0 && fallocate(fd, 0, 0, file.st_size) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return promises ? MDB_WRITEMAP : 0;
+}
+
 static enum stated_code open_ephemeral(const struct lmdb_store_options *options, const char *path,
                                        MDB_env **env, struct stated_status *status)
 {
@@ -271,7 +285,8 @@ static enum stated_code open_ephemeral(const struct lmdb_store_options *options,
         code = lmdb_header_read(path, &header, status);
     }
     if (code == STATED_OK) {
-        code = open_prepared(path, MDB_NOSYNC, options->size_limit_bytes, &header, env, status);
+        code = open_prepared(path, MDB_NOSYNC | map_flags(path), options->size_limit_bytes, &header,
+                             env, status);
     }
     remove_with_suffix(path);
     return code;

@@ -44,6 +44,19 @@ int lmdb_space_fd(const struct lmdb_store *self)
     return fd;
 }
 
+/* Under a writable map LMDB makes the file as long as the map, with nothing behind most of it. */
+static uint64_t ready_bytes(const struct lmdb_store *self, uint64_t file_bytes)
+{
+    unsigned flags = 0;
+    MDB_envinfo info;
+    MDB_stat stat;
+    (void)mdb_env_get_flags(self->env, &flags);
+    (void)mdb_env_info(self->env, &info);
+    (void)mdb_env_stat(self->env, &stat);
+    return (flags & MDB_WRITEMAP) != 0 ? ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize
+                                       : file_bytes;
+}
+
 enum stated_code lmdb_space_init(struct lmdb_store *self, uint64_t limit_bytes,
                                  struct stated_status *status)
 {
@@ -58,7 +71,7 @@ enum stated_code lmdb_space_init(struct lmdb_store *self, uint64_t limit_bytes,
     space->limit_bytes = limit_bytes;
     space->page_bytes = stat.ms_psize;
     space->full_pages = (limit_bytes - reserve_bytes(limit_bytes)) / stat.ms_psize;
-    space->ready_bytes = (uint64_t)file.st_size;
+    space->ready_bytes = ready_bytes(self, (uint64_t)file.st_size);
     return STATED_OK;
 }
 
