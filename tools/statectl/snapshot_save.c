@@ -15,9 +15,16 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { PRIVATE_FILE = 0600, MAX_TRIES = 20, RETRY_MS = 100 };
+/* A part is small enough for a slow line and the usual timeout. */
+enum { PRIVATE_FILE = 0600, PART_BYTES = 256 << 10, MAX_TRIES = 20, RETRY_MS = 100 };
 
-/* One part; a server that is busy is asked again for a while. */
+static bool may_pass(enum stated_code code)
+{
+    return code == STATED_RESOURCE_EXHAUSTED || code == STATED_DEADLINE_EXCEEDED ||
+           code == STATED_UNAVAILABLE;
+}
+
+/* One part; a server that is busy or out of reach is asked again for a while. */
 static enum stated_code read_part(struct remote_job *job, uint64_t offset,
                                   Stated__V1__ReadSnapshotResponse **part,
                                   struct stated_status *status)
@@ -25,8 +32,9 @@ static enum stated_code read_part(struct remote_job *job, uint64_t offset,
     Stated__V1__ReadSnapshotRequest request = STATED__V1__READ_SNAPSHOT_REQUEST__INIT;
     request.job_id = job->id;
     request.offset = offset;
+    request.max_bytes = PART_BYTES;
     enum stated_code code = STATED_RESOURCE_EXHAUSTED;
-    for (int i = 0; i < MAX_TRIES && code == STATED_RESOURCE_EXHAUSTED; i++) {
+    for (int i = 0; i < MAX_TRIES && may_pass(code); i++) {
         if (i > 0 && interrupt_sleep(RETRY_MS) != 0) {
             return code;
         }
