@@ -2,6 +2,7 @@
 with no room to spare, once in memory and once on a loop device."""
 
 import contextlib
+import os
 import pathlib
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import unittest
 
 import full
 import server
+import statectl
 
 DISK_MIB = 16
 
@@ -55,6 +57,25 @@ class FullDisk(unittest.TestCase):
 
     def test_on_a_loop_device(self):
         self.check("ext4")
+
+    def test_a_snapshot_takes_no_room_that_is_not_there(self):
+        with mounted("tmpfs") as disk, server.Directory() as elsewhere:
+            with server.Server(directory=disk) as running, running.client() as client:
+                for number in range(40):
+                    client.put(full.name(number), full.VALUE)
+                ballast = pathlib.Path(disk) / "ballast"
+                free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+                ballast.write_bytes(b"b" * (free - (2 << 20)))
+                save = ("-e", running.ipc, "snapshot", "save", elsewhere / "file")
+                done = statectl.run(*save)
+                self.assertEqual(done.status, 72, done)
+                self.assertRegex(done.said, "a snapshot needs about [0-9]+ bytes in .*, where [0-9]+ are left")
+                self.assertEqual(list(elsewhere.iterdir()), [])
+                full.check_serving(self, client)
+                client.put(b"goes", b"on")
+                ballast.unlink()
+                done = statectl.run(*save)
+                self.assertEqual(done.status, 0, done)
 
 
 if __name__ == "__main__":

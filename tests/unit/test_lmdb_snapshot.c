@@ -336,9 +336,12 @@ static void test_what_takes_long_can_be_stopped(void **state)
     const char *directory = fixture_path(&fixture, "restored");
     const char *left[N_OPERATIONS] = {
         [SAVE] = snapshot_path(), [RESTORE] = fixture_path(&fixture, "restored/state.mdb")};
+    Stated__V1__WriteRequest *more = write_new(arena);
     for (int i = 0; i < 1000; i++) {
-        fixture_put(&fixture, key_of(N_KEYS + i), "more");
+        ProtobufCBinaryData key = request_text(arena, key_of(N_KEYS + i));
+        write_mutation(arena, more, mutation_put_bytes(arena, key, key));
     }
+    assert_outcome(fixture_write(&fixture, more), STATED_OK, "");
     for (int operation = 0; operation < N_OPERATIONS; operation++) {
         enum stated_code code = STATED_CANCELLED;
         unsigned n = 0;
