@@ -88,13 +88,14 @@ class Tmux:
             select.select([], [], [], POLL_S)
 
     def wait_for_end(self):
-        """The exit status of the command."""
+        """The exit status of the command; less than 0 = the signal that ended it."""
         bound = time.monotonic() + LIMIT_S
         while True:
-            dead, status = self.run("display-message", "-p",
-                                    "#{pane_dead}:#{pane_dead_status}").strip().split(":")
+            dead, status, number = self.run(
+                "display-message", "-p",
+                "#{pane_dead}:#{pane_dead_status}:#{pane_dead_signal}").strip().split(":")
             if dead == "1":
-                return int(status)
+                return int(status) if status else -int(number)
             if time.monotonic() > bound:
                 raise AssertionError(f"still runs after {LIMIT_S} s:\n{self.shown()}")
             select.select([], [], [], POLL_S)

@@ -253,8 +253,9 @@ struct editor *editor_open(const struct complete_keys *keys, const char *history
     el_set(self->line, EL_GETCFN, read_character);
     el_set(self->line, EL_PROMPT_ESC, prompt, '\001');
     el_set(self->line, EL_RPROMPT_ESC, hint, '\001');
-    el_set(self->line, EL_ADDFN, "statectl-complete", "Complete the word", complete_word);
-    el_set(self->line, EL_ADDFN, "statectl-blank", "Insert a blank", insert_blank);
+    /* In wide characters: of others libedit makes copies, which it never frees. */
+    el_wset(self->line, EL_ADDFN, L"statectl-complete", L"Complete the word", complete_word);
+    el_wset(self->line, EL_ADDFN, L"statectl-blank", L"Insert a blank", insert_blank);
     el_set(self->line, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(self->line, NULL); /* the user's own bindings win, but for these: */
     el_set(self->line, EL_BIND, "^I", "statectl-complete", NULL);
