@@ -76,8 +76,16 @@ void io_faults_listen(void (*tell)(void *argument, const struct io_event *event)
     pthread_mutex_unlock(&listener.mutex);
 }
 
+static atomic_bool retries_syncs;
+
+void io_faults_retry_syncs(bool retries)
+{
+    retries_syncs = retries;
+}
+
 void io_faults_clear(void)
 {
+    retries_syncs = false;
     plan.calls = 0;
     disk.bytes = 0;
     io_faults_listen(NULL, NULL);
@@ -175,18 +183,23 @@ REPLACES ssize_t writev(int fd, const struct iovec *parts, int n)
     return written;
 }
 
-REPLACES int fdatasync(int fd)
+static int sync_once(int fd)
 {
     int fault = fault_of(IO_FDATASYNC);
+    pthread_mutex_lock(&listener.mutex);
+    int rc = fault > 0 ? -1 : (int)syscall(SYS_fdatasync, fd);
+    tell(rc == 0 ? IO_FDATASYNC : IO_FAILED_SYNC, fd, 0, NULL, 0);
+    pthread_mutex_unlock(&listener.mutex);
     if (fault > 0) {
         errno = fault;
-        return -1;
     }
-    pthread_mutex_lock(&listener.mutex);
-    int rc = (int)syscall(SYS_fdatasync, fd);
-    tell(IO_FDATASYNC, fd, 0, NULL, rc);
-    pthread_mutex_unlock(&listener.mutex);
     return rc;
+}
+
+REPLACES int fdatasync(int fd)
+{
+    int rc = sync_once(fd);
+    return rc != 0 && retries_syncs ? sync_once(fd) : rc;
 }
 
 REPLACES int fallocate(int fd, int mode, off_t offset, off_t length)

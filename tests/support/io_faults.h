@@ -13,6 +13,7 @@ enum io_call {
     IO_FDATASYNC = 1 << 2,
     IO_FALLOCATE = 1 << 3,
     IO_ALL = (1 << 4) - 1,
+    IO_FAILED_SYNC = 1 << 4, /* only told: what was not on disk may never get there */
 };
 
 /* Instead of an errno: the call writes half of what it should and says so. */
@@ -35,8 +36,12 @@ bool io_faults_hit(void);
    one behind it fails with `error`. Works beside a plan. */
 void io_faults_disk(unsigned long bytes, int error);
 
-/* A call that has succeeded. IO_PWRITE and IO_WRITEV: length bytes at offset, is_synced: they are
-   on disk when the call returns. IO_FALLOCATE: the file now has at least offset bytes. */
+/* From now on, an fdatasync that fails is tried once more: what a wrong engine does. */
+void io_faults_retry_syncs(bool retries);
+
+/* A call that has succeeded, or a sync that has not. IO_PWRITE and IO_WRITEV: length bytes at
+   offset, is_synced: they are on disk when the call returns. IO_FALLOCATE: the file now has at
+   least offset bytes. */
 struct io_event {
     enum io_call call;
     int fd;
@@ -46,7 +51,7 @@ struct io_event {
     bool is_synced;
 };
 
-/* From now on tells each call that succeeds, on the thread that makes it; NULL: no more. */
+/* From now on tells each of these, on the thread that makes it; NULL: no more. */
 void io_faults_listen(void (*listener)(void *argument, const struct io_event *event),
                       void *argument);
 
