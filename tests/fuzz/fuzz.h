@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Tries one input; returns 0. Whatever is wrong with what is tested ends the program (source:
-   llvm.org/docs/LibFuzzer.html). */
+/* Tries one input; returns 0. Files go to the current directory, which is the run's own. Whatever
+   is wrong with what is tested ends the program (source: llvm.org/docs/LibFuzzer.html). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length);
 
 #define FUZZ_CHECK(condition)                                                                      \

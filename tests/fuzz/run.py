@@ -58,6 +58,11 @@ def build():
     print("the fuzzers are built")
 
 
+def quick_place():
+    """Where the files of a run, of which some fuzzers make one for each input, cost least."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
 def run(fuzzer, seeds, options, must_find):
     program = BUILD / "fuzzers" / fuzzer
     if not program.exists():
@@ -67,11 +72,13 @@ def run(fuzzer, seeds, options, must_find):
         sys.exit(f"{seeds} holds no seed")
     artifacts = BUILD / "artifacts"
     artifacts.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="stated-fuzz-") as corpus:
+    with tempfile.TemporaryDirectory(prefix="stated-fuzz-", dir=quick_place()) as folder:
+        corpus = pathlib.Path(folder) / "corpus"
+        corpus.mkdir()
         result = subprocess.run(
-            [str(program), corpus, seeds, "-seed=1", "-max_len=4096", "-timeout=20",
-             "-rss_limit_mb=1024", "-print_final_stats=1", f"-artifact_prefix={artifacts}/{fuzzer}-",
-             *options],
+            [str(program.resolve()), str(corpus), str(pathlib.Path(seeds).resolve()), "-seed=1", "-max_len=4096", "-timeout=20",
+             "-rss_limit_mb=1024", "-print_final_stats=1", f"-artifact_prefix={artifacts.resolve()}/{fuzzer}-",
+             *options], cwd=folder,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             check=False)
     found = [line for line in result.stdout.splitlines() if any(text in line for text in FOUND)]

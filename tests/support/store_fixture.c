@@ -13,7 +13,7 @@
 #define RESPONSE_BYTES ((size_t)1 << 20)
 #define ARENA_BYTES ((size_t)256 << 20)
 
-static void init_in(struct store_fixture *self, const char *parent)
+void fixture_init_in(struct store_fixture *self, const char *parent)
 {
     *self = (struct store_fixture){.options = {.durability = STORE_SYNC,
                                                .size_limit_bytes = (uint64_t)64 << 20,
@@ -26,12 +26,12 @@ static void init_in(struct store_fixture *self, const char *parent)
 
 void fixture_init(struct store_fixture *self)
 {
-    init_in(self, "/tmp");
+    fixture_init_in(self, "/tmp");
 }
 
 void fixture_init_in_memory(struct store_fixture *self)
 {
-    init_in(self, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    fixture_init_in(self, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 }
 
 enum stated_code fixture_try_open(struct store_fixture *self, struct stated_status *status)

@@ -16,6 +16,9 @@ struct store_fixture {
 /* A new directory, options for sync mode with a limit of 64 MiB; nothing is open yet. */
 void fixture_init(struct store_fixture *self);
 
+/* The same in a new directory below parent. */
+void fixture_init_in(struct store_fixture *self, const char *parent);
+
 /* The same where syncs cost nothing, for tests of many commits in which no power is lost. */
 void fixture_init_in_memory(struct store_fixture *self);
 
