@@ -7,6 +7,7 @@ import statistics
 import time
 
 import peers
+import plot
 from table import Target
 
 MEGABYTE = 1e6
@@ -57,6 +58,15 @@ def memory_of_watches(peer, count):
                 code = rpc_pb2.ReplyFrame.FromString(reply).replies[0].status.code
                 raise peers.Missing(f"Watch answers {rpc_pb2.Code.Name(code)}")
         return (peer.resident_bytes() - before) / count
+
+
+MEMORY_STEPS = [1, 250, 500, CONNECTIONS]
+
+
+def plot_memory(arguments, directory):
+    with peers.Stated(directory / "memory", arguments.build) as peer:
+        points = [(count, memory_of_connections(peer, count) / MEGABYTE) for count in MEMORY_STEPS]
+    plot.memory(arguments.plots, points)
 
 
 def measure_memory(arguments, directory):
@@ -204,6 +214,29 @@ def measure_growth(arguments, directory, stack, loads):
     return targets, {"keys": by_keys, "connections": by_lanes}
 
 
+# Load
+
+def plot_load(arguments, directory, loads):
+    """Throughput by calls in flight, and latency at rates up to most of what it can do."""
+    in_flight = [2 ** power for power in range(9)]
+    curves = {"frames shared": [], "a frame each": []}
+    with peers.Stated(directory / "load", arguments.build) as peer:
+        peers.fill(loads, peer, 10000)
+        for count in in_flight:
+            for name, coalesce in (("frames shared", "on"), ("a frame each", "off")):
+                figures = loads.bench(peer, "--in-flight", count, "--read-percent", 100,
+                                      "--coalesce", coalesce)
+                curves[name].append((count, figures["calls_per_s"]))
+        most = max(rate for _, rate in curves["frames shared"])
+        distributions = {}
+        for share in (10, 30, 50, 70):
+            rate = max(1, int(most * share / 100))
+            figures = loads.bench(peer, "--rate", rate, "--read-percent", 100, "--coalesce", "on")
+            distributions[f"{rate:,}/s"] = figures["read_distribution"]
+    plot.load(arguments.plots, curves)
+    plot.latency(arguments.plots, distributions)
+
+
 def measure(arguments, directory, stack):
     loads = peers.Loads(arguments.build, min(1.0, arguments.seconds))
     targets = []
@@ -215,8 +248,10 @@ def measure(arguments, directory, stack):
         measured, curves = measure_growth(arguments, directory, stack, loads)
         targets += report(measured)
         if arguments.plots:
-            import plot
             plot.growth(arguments.plots, curves)
+    if arguments.plots:
+        plot_memory(arguments, directory)
+        plot_load(arguments, directory, loads)
     return targets
 
 

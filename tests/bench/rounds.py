@@ -3,6 +3,7 @@
 import pathlib
 import statistics
 import subprocess
+import tempfile
 
 import peers
 from table import Target
@@ -36,6 +37,7 @@ class Servers:
 
     def __init__(self, arguments, directory, stack, loads):
         build = arguments.build
+        self.directory = directory
         self.missing = {}
         self.running = {}
         for name, make in {
@@ -176,6 +178,25 @@ class Round:
     def always_reads_beside_writers(self):
         return self.beside_writers("always")
 
+    def alone(self, mode, read_percent, per_commit):
+        """LMDB without anything around it, so many calls to a commit."""
+        with tempfile.TemporaryDirectory(dir=self.servers.directory) as directory:
+            return peers.run_json(self.loads.build / "tests" / "lmdb_alone", directory, mode,
+                                  10000, read_percent, per_commit, self.loads.seconds)
+
+    def alone_mix_256(self):
+        return self.alone("ephemeral", 90, 256)
+
+    def alone_64(self):
+        return self.alone("sync", 0, 64)
+
+    def alone_256(self):
+        return self.alone("sync", 0, 256)
+
+    def library_mix_256(self):
+        return self.bench("ephemeral", "--connections", 8, "--in-flight", 32, "--read-percent", 90,
+                          "--coalesce", "on")
+
     def gate(self):
         """bench_gate's own table; in nanoseconds."""
         program = pathlib.Path(self.loads.build) / "tests" / "bench_gate"
@@ -184,6 +205,9 @@ class Round:
         one, two = map(float, row.split()[-2:])
         return {"one": one, "two": two, "limit_one": 150.0, "limit_two": 400.0}
 
+
+# What the library can do at best, in the place of ours.
+LIMIT = "  the limit: LMDB alone, no wire"
 
 # number, work, against, bound, at least, ours, theirs, figure (or figures), unit
 LINES = [
@@ -199,12 +223,17 @@ LINES = [
     ("P2", "  the same", "gRPC C++", None, False, "read_1", "grpc_1", "p50_us", "us"),
     ("P3", "90% Read, 256 in flight, 32 a frame", "Redis, pipelined 8x32", 1.0, True, "mix_256",
      "redis_mix_256"),
+    ("P3", LIMIT, "Redis, pipelined 8x32", None, True, "alone_mix_256", "redis_mix_256"),
+    ("P3", "  the same through the client library", "Redis, pipelined 8x32", None, True,
+     "library_mix_256", "redis_mix_256"),
     ("P4", "durable Write, 64 in flight, a frame each", "Redis appendfsync always", 1.3, True,
      "durable_64", "always_64"),
+    ("P4", LIMIT, "Redis appendfsync always", None, True, "alone_64", "always_64"),
     ("P4", "  the same through the client library", "etcd put", 2.5, True, "durable_bench_64",
      "etcd_write_64"),
     ("P5", "durable Write, 256 in flight, 32 a frame", "Redis always, pipelined", 1.0, True,
      "durable_256", "always_256"),
+    ("P5", LIMIT, "Redis always, pipelined", None, True, "alone_256", "always_256"),
     ("P6", "durable 50% Read, 64 in flight", "P4, writes alone", 1.0, True, "half_64",
      "durable_64"),
     ("P6", "  the same", "Redis appendfsync always", None, True, "half_64", "always_half_64"),
@@ -233,6 +262,8 @@ def measure(arguments, directory, stack):
     """All rounds; prints the ratios of each as it goes."""
     lines = [line for line in LINES if not arguments.only or line[0] in arguments.only]
     targets = [Target(*line[:5], unit=line[8] if len(line) > 8 else "calls/s") for line in lines]
+    for target, limit in zip(targets, targets[1:]):
+        target.limit = limit if limit.work == LIMIT else None
     if not lines:
         return targets
     loads = peers.Loads(arguments.build, arguments.seconds)

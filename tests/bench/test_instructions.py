@@ -20,9 +20,9 @@ class Instructions(unittest.TestCase):
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
 
     def test_control_twice_the_work_is_reported(self):
-        done = run("--times", "2")
+        done = run("--times", "2", "--only", "Read, a frame each")
         self.assertEqual(1, done.returncode, done.stdout + done.stderr)
-        self.assertEqual(4, done.stdout.count("GROWN"), done.stdout)
+        self.assertEqual(1, done.stdout.count("GROWN"), done.stdout)
 
 
 if __name__ == "__main__":
