@@ -6,8 +6,8 @@
      telling   that callback runs
      pausing   the alarm is set
 
-   Stopping frees it at once, unless a call is on its way or it is the teller that stops: then
-   on_answer frees it, and tells nothing. */
+   Stopping frees it at once, unless a call is on its way, which is cancelled then, or it is the
+   teller that stops: then on_answer frees it, and tells nothing. */
 #include "kv_watch.h"
 
 #include "kv_request.h"
@@ -46,6 +46,7 @@ static bool is_final(enum stated_code code)
 static void watch_free(struct stated_kv_watch *self)
 {
     alarm_deinit(&self->alarm);
+    stated_cancel_free(self->cancel);
     kv_arena_clear(&self->arena);
     pthread_cond_destroy(&self->told);
     pthread_mutex_destroy(&self->lock);
@@ -64,6 +65,7 @@ static enum stated_code poll_once(struct stated_kv_watch *self, struct stated_st
     request.from_revision = self->next_revision;
     request.limit = self->limit;
     options.timeout_ms = POLL_MS;
+    options.cancel = self->cancel;
     return stated_v1_state_service_watch_async(self->client, &options, &request, on_answer, self,
                                                status);
 }
@@ -203,7 +205,12 @@ static struct stated_kv_watch *watch_new(struct stated_client *client,
                                          const struct kv_selector *selector, size_t range_bytes)
 {
     struct stated_kv_watch *self = calloc(1, sizeof(*self) + range_bytes);
-    if (self == NULL || alarm_init(&self->alarm, on_alarm, self) != 0) {
+    if (self == NULL) {
+        return NULL;
+    }
+    self->cancel = stated_cancel_new(client);
+    if (self->cancel == NULL || alarm_init(&self->alarm, on_alarm, self) != 0) {
+        stated_cancel_free(self->cancel);
         free(self);
         return NULL;
     }
@@ -280,6 +287,9 @@ void stated_kv_watch_stop(struct stated_kv_watch *watch)
     bool is_left_to_call = is_teller || watch->state == WATCH_POLLING;
     watch->stopped = true;
     watch->stopped_by_teller = is_teller;
+    if (watch->state == WATCH_POLLING) {
+        stated_cancel_calls(watch->cancel);
+    }
     while (!is_left_to_call && watch->state == WATCH_TELLING) {
         pthread_cond_wait(&watch->told, &watch->lock);
     }

@@ -23,6 +23,7 @@ enum watch_state {
 
 struct stated_kv_watch {
     struct stated_client *client;
+    struct stated_cancel *cancel; /* of its calls */
     struct kv_selector selector;
     stated_kv_watch_events on_events;
     stated_kv_watch_end on_end; /* NULL = not wanted */

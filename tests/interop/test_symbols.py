@@ -4,12 +4,10 @@ import re
 import subprocess
 import unittest
 
+import declarations
 import installed
 from installed import run
 
-# Declared by its header, or a message of the contract.
-PROTOTYPE = re.compile(r"\b(stated_[a-z0-9_]+)\(", re.ASCII)
-DATA = re.compile(r'^extern\s[^;({"]*\b(stated_[a-z0-9_]+)(?:\[\w*\])?;', re.ASCII | re.MULTILINE)
 MESSAGE = re.compile(r"^stated__v1__")
 
 
@@ -23,14 +21,8 @@ def shown(library):
 
 def declared(includes):
     """What the client's public headers declare."""
-    names = set()
-    headers = [includes / "stated" / name for name in ("client.h", "kv.h", "status.h")]
-    headers += sorted((includes / "stated" / "v1").glob("*.stated-client.h"))
-    for header in headers:
-        text = re.sub(r"/\*.*?\*/", "", header.read_text(encoding="utf-8"), flags=re.DOTALL)
-        text = re.sub(r"^#.*?(?<!\\)$", "", text, flags=re.DOTALL | re.MULTILINE)
-        names.update(PROTOTYPE.findall(text) + DATA.findall(text))
-    return names - {"stated_text", "stated_kv_prefix"}  # which are inline
+    generated = sorted((includes / "stated" / "v1").glob("*.stated-client.h"))
+    return declarations.exported(declarations.public_headers(includes) + generated)
 
 
 def findings(library, includes):

@@ -5,9 +5,11 @@
 #include "served.h"
 
 #include "stated/kv.h"
+#include "stated/v1/admin.stated-client.h"
 #include "stated/v1/state.pb-c.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -275,6 +277,38 @@ static void test_stopped_while_it_waits_or_pauses(void **state)
     served_restart(&served);
 }
 
+/* Parked calls that the server holds. */
+static uint32_t parked(void)
+{
+    Stated__V1__StatusRequest request = STATED__V1__STATUS_REQUEST__INIT;
+    Stated__V1__StatusResponse *response;
+    assert_int_equal(stated_v1_admin_service_status(client, NULL, &request, &response, &status),
+                     STATED_OK);
+    uint32_t calls = response->queue->parked_calls;
+    stated__v1__status_response__free_unpacked(response, NULL);
+    return calls;
+}
+
+/* The client lets go of the call at once; that the server does is seen when the connection ends. */
+static void test_a_stopped_watch_is_gone(void **state)
+{
+    (void)state;
+    struct ear *ear = ear_new();
+    struct stated_client *own = served_client(&served);
+    uint32_t before = parked();
+    start(ear, own, NULL, 0);
+    for (int waited_ms = 0; parked() != before + 1; waited_ms++) {
+        assert_true(waited_ms < PATIENCE_S * 1000);
+        poll(NULL, 0, 1);
+    }
+    ear_free(ear);
+    stated_client_close(own);
+    for (int waited_ms = 0; parked() != before; waited_ms++) {
+        assert_true(waited_ms < PATIENCE_S * 1000);
+        poll(NULL, 0, 1);
+    }
+}
+
 static void test_a_revision_that_is_not_there(void **state)
 {
     (void)state;
@@ -409,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_lost_when_the_server_restarts),
         cmocka_unit_test(test_stopped_from_its_callback),
         cmocka_unit_test(test_stopped_while_it_waits_or_pauses),
+        cmocka_unit_test(test_a_stopped_watch_is_gone),
         cmocka_unit_test(test_a_revision_that_is_not_there),
         cmocka_unit_test(test_bad_arguments),
         cmocka_unit_test(test_what_passes_is_waited_out),
