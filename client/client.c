@@ -62,6 +62,11 @@ static void system_free(void *argument, void *memory)
     free(memory);
 }
 
+/* On their way at a time when none is shared. A server reads no more of a connection than its
+   share, and refuses what stays unread for long; a call that is refused loses its place in the
+   order. */
+#define FRAMES_APART 64
+
 /* Room for the client id and what else comes before the calls of a frame. */
 #define FRAME_HEADER_BYTES 32
 
@@ -89,7 +94,7 @@ static enum stated_code open_channel(struct stated_client *self,
         .coalesce = {.enabled = options->coalesce,
                      .max_calls = options->max_frame_calls,
                      .max_bytes = frame_room(options),
-                     .max_frames = options->max_frames},
+                     .max_frames = options->coalesce ? options->max_frames : FRAMES_APART},
         .retry = {.retries = options->retry,
                   .max_tries = options->max_tries,
                   .pause_min_ms = RETRY_PAUSE_MIN_MS,

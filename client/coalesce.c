@@ -3,7 +3,7 @@
 bool coalesce_may_start(const struct coalesce_rules *rules, uint32_t frames,
                         enum stated_access access)
 {
-    return !rules->enabled || access == STATED_ACCESS_PARK || frames < rules->max_frames;
+    return access == STATED_ACCESS_PARK || frames < rules->max_frames;
 }
 
 bool coalesce_add(const struct coalesce_rules *rules, struct coalesce_frame *frame, size_t bytes,

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 struct coalesce_rules {
-    bool enabled;        /* false: every frame holds one call, and any number is on its way */
+    bool enabled;        /* false: every frame holds one call */
     uint32_t max_calls;  /* of a frame */
     size_t max_bytes;    /* of a frame that holds several calls */
     uint32_t max_frames; /* on their way at a time, those of parked calls apart */

@@ -10,8 +10,23 @@ enum stated_code reply_refuse(const struct stated_client_method *method, const c
                              writes ? " Whether the write happened is unknown" : "");
 }
 
+/* What most replies say; a message would have to be printed. */
+static void set_ok(const struct reply_view *reply, struct stated_status *status)
+{
+    status->code = STATED_OK;
+    status->retry_after_ms = 0;
+    status->order = reply->order;
+    status->message[0] = '\0';
+}
+
 static enum stated_code read_status(const struct reply_view *reply, struct stated_status *status)
 {
+    if (reply->code == STATED_OK && reply->message_bytes == 0) {
+        if (status != NULL) {
+            set_ok(reply, status);
+        }
+        return STATED_OK;
+    }
     int length = (int)reply->message_bytes;
     const char *message = length == 0 ? "" : (const char *)reply->message;
     if (reply->code == STATED_UNKNOWN && reply->number != STATED_UNKNOWN) {

@@ -25,7 +25,8 @@ static void test_how_many_frames(void **state)
     assert_true(coalesce_may_start(&rules, 2, STATED_ACCESS_PARK));
     struct coalesce_rules off = rules;
     off.enabled = false;
-    assert_true(coalesce_may_start(&off, 1000, STATED_ACCESS_READ));
+    assert_true(coalesce_may_start(&off, 1, STATED_ACCESS_READ));
+    assert_false(coalesce_may_start(&off, 2, STATED_ACCESS_READ));
 }
 
 static void test_bounds(void **state)

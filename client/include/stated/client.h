@@ -62,7 +62,8 @@ struct stated_client_options {
                                 long; 0 = never. PARK calls are left to wait */
 
     /* Calls that are issued while max_frames are on their way share the next one, in the order of
-       issue and without waiting for more; PARK calls never share. false: a frame for each call. */
+       issue and without waiting for more; PARK calls never share. false: a frame for each call, and
+       64 of them on their way at a time, which is a server's share for a connection. */
     bool coalesce;
     uint32_t max_frames;      /* on their way at a time */
     uint32_t max_frame_calls; /* of one frame */
