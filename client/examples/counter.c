@@ -25,7 +25,7 @@ static enum stated_kv_change count(void *argument, const struct stated_kv_entry 
 
 struct counter {
     struct stated_client *client;
-    char name[16];
+    char name[24];
 };
 
 static void *run(void *argument)

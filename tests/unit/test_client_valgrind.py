@@ -13,7 +13,7 @@ import unittest
 TESTS = pathlib.Path(os.environ["STATED_BUILD"]) / "tests"
 PROGRAMS = ["test_client_dispatch", "test_client_cancel"]
 MORE = ["test_client_share", "test_client_call", "test_client_async", "test_client_again",
-        "test_client_hooks"]
+        "test_client_hooks", "test_kv_batch", "test_kv_scan", "test_kv_watch", "test_kv_memory"]
 MISTAKES = ("leak", "undefined", "freed")
 FOUND = 99
 LIMIT_S = 600
