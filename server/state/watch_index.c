@@ -28,7 +28,7 @@ static struct list *bucket_of(const struct watch_index *self, uint64_t hash)
 
 static struct list *make_buckets(size_t n)
 {
-    struct list *buckets = malloc(n * sizeof(*buckets));
+    struct list *buckets = calloc(n, sizeof(*buckets));
     for (size_t i = 0; buckets != NULL && i < n; i++) {
         list_init(&buckets[i]);
     }

@@ -99,6 +99,19 @@ class Answers(server.ServedTestCase):
         response = self.client.watch(sp.key(self.key(b"a")), self.base, timeout_ms=500)
         self.assertEqual((list(response.events), response.next_revision), ([], last + 1))
 
+    def test_without_waiting_it_answers_with_what_there_is(self):
+        last = 0
+        for i in range(600):
+            last = self.other.put(self.key(b"b"), b"%d" % i).revision
+        revision = self.other.put(self.key(b"a"), b"1").revision
+        for from_revision, expected in ((self.base, [revision]), (last, [revision]),
+                                        (revision + 1, []), (0, [])):
+            response = self.client.call(
+                sp.WATCH, sp.watch_request(sp.key(self.key(b"a")), from_revision, no_wait=True),
+                state_pb2.WatchResponse, WAIT_MS)[0]
+            self.assertEqual([event.entry.mod_revision for event in response.events], expected)
+            self.assertEqual(response.next_revision, revision + 1)
+
     def test_the_shortest_wait_gives_a_place_to_go_on_from(self):
         response = self.client.watch(sp.key(self.key(b"a")), timeout_ms=1)
         self.assertEqual((list(response.events), response.next_revision), ([], self.base + 1))

@@ -295,6 +295,45 @@ static void test_following_next_revision_misses_and_repeats_nothing(void **state
     }
 }
 
+static void test_a_look_may_be_short(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        fixture_put(&fixture, i == 7 ? "wanted" : "other", "v");
+    }
+    struct store_changes *changes = changes_of(select_key(arena, "wanted"), 1);
+    changes->max_revisions = 4;
+    run(changes);
+    assert_int_equal(changes->code, STATED_OK);
+    assert_int_equal(changes->response->n_events, 0);
+    assert_int_equal(changes->response->next_revision, 5);
+    changes->from_revision = 5;
+    assert_int_equal(run(changes)->response->n_events, 1);
+    assert_int_equal(changes->response->next_revision, 9);
+    changes->from_revision = 9;
+    assert_int_equal(run(changes)->response->next_revision, 11);
+    changes->from_revision = 11; /* what is still to come */
+    assert_int_equal(run(changes)->response->next_revision, 11);
+    assert_int_equal(changes->code, STATED_OK);
+}
+
+static void test_keys_alone_fit_where_values_do_not(void **state)
+{
+    (void)state;
+    put_bytes("large", 100000);
+    put_bytes("large", 100000);
+    struct store_changes *changes = changes_of(select_prefix(arena, ""), 1);
+    changes->max_response_bytes = 200;
+    changes->keys_only = true;
+    run(changes);
+    assert_int_equal(changes->code, STATED_OK);
+    assert_int_equal(changes->response->n_events, 2);
+    const Stated__V1__Event *event = changes->response->events[1];
+    assert_entry(event->entry, "large", "");
+    assert_int_equal(event->entry->mod_revision, 2);
+    assert_null(event->previous);
+}
+
 static void test_previous_values_give_way_when_a_revision_does_not_fit(void **state)
 {
     (void)state;
@@ -448,6 +487,8 @@ int main(void)
         TEST(test_a_smaller_retention_is_reached_little_by_little),
         TEST(test_a_reply_has_whole_revisions_within_its_limit),
         TEST(test_following_next_revision_misses_and_repeats_nothing),
+        TEST(test_a_look_may_be_short),
+        TEST(test_keys_alone_fit_where_values_do_not),
         TEST(test_previous_values_give_way_when_a_revision_does_not_fit),
         TEST(test_a_full_arena_is_told),
         TEST(test_a_write_that_changes_much_is_told_whole),
