@@ -92,17 +92,20 @@ class Answers(server.ServedTestCase):
         resumed = self.client.watch(sp.key(self.key(b"a")), response.next_revision)
         self.assertEqual([event.entry.mod_revision for event in resumed.events], [revision])
 
+    def put_many(self, name, count):
+        """As many revisions, in one frame; the last one."""
+        calls = [(sp.WRITE, state_pb2.WriteRequest(mutations=[sp.put(self.key(name), b"%d" % i)]))
+                 for i in range(count)]
+        replies = self.other.frame(calls).replies
+        return state_pb2.WriteResponse.FromString(replies[-1].payload).revision
+
     def test_an_empty_answer_moves_on_past_what_is_not_watched(self):
-        last = 0
-        for i in range(600):
-            last = self.other.put(self.key(b"b"), b"%d" % i).revision
+        last = self.put_many(b"b", 600)
         response = self.client.watch(sp.key(self.key(b"a")), self.base, timeout_ms=500)
         self.assertEqual((list(response.events), response.next_revision), ([], last + 1))
 
     def test_without_waiting_it_answers_with_what_there_is(self):
-        last = 0
-        for i in range(600):
-            last = self.other.put(self.key(b"b"), b"%d" % i).revision
+        last = self.put_many(b"b", 600)
         revision = self.other.put(self.key(b"a"), b"1").revision
         for from_revision, expected in ((self.base, [revision]), (last, [revision]),
                                         (revision + 1, []), (0, [])):
