@@ -266,7 +266,7 @@ static void test_a_busy_server_is_asked_again(void **state)
     look(&scene);
     assert_int_equal(scene.calls, 3);
     atomic_store(&scene.act, ACT_BUSY_ALWAYS);
-    struct stated_call_options call_options = {.timeout_ms = 100};
+    struct stated_call_options call_options = {.timeout_ms = 1000};
     assert_int_equal(call(&scene, &write_method, &call_options, 2, &status),
                      STATED_RESOURCE_EXHAUSTED);
     assert_string_equal(status.message, "the queue is full");
@@ -328,7 +328,7 @@ static void test_a_try_that_takes_too_long(void **state)
     (void)state;
     struct scene scene;
     struct stated_client_options options = defaults();
-    struct stated_call_options call_options = {.timeout_ms = 300};
+    struct stated_call_options call_options = {.timeout_ms = 600};
     struct stated_status status;
     options.try_timeout_ms = 20;
     open_scene(&scene, ACT_SILENT, &options);
@@ -361,13 +361,13 @@ static void test_the_server_takes_the_outcome_with_it(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct scene scene;
         struct stated_client_options options = defaults();
-        struct stated_call_options call_options = {.timeout_ms = 500};
+        struct stated_call_options call_options = {.timeout_ms = 1500};
         struct stated_status status;
         pthread_t thread;
         open_scene(&scene, ACT_SILENT, &options);
         assert_int_equal(pthread_create(&thread, NULL, stop_after_the_first, &scene), 0);
         assert_int_equal(call(&scene, rows[i].method, &call_options, 1, &status), rows[i].code);
-        assert_non_null(strstr(status.message, "there was none again within 500 ms"));
+        assert_non_null(strstr(status.message, "there was none again within 1500 ms"));
         pthread_join(thread, NULL);
         stated_client_close(scene.client);
     }
@@ -378,7 +378,7 @@ static void test_a_refusal_does_not_hide_an_earlier_try(void **state)
     (void)state;
     struct scene scene;
     struct stated_client_options options = defaults();
-    struct stated_call_options call_options = {.timeout_ms = 200};
+    struct stated_call_options call_options = {.timeout_ms = 1000};
     struct stated_status status;
     open_scene(&scene, ACT_LOSE_ALL, &options);
     assert_int_equal(call(&scene, &write_method, &call_options, 1, &status), STATED_UNKNOWN);
