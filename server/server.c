@@ -323,8 +323,12 @@ static bool shut_down(struct stated_server *self)
     transport_stop_accepting(self->transport);
     gate_drain(self->gate);
     park_drain(self->park);
-    bool drained = park_wait_idle(self->park, self->options.drain_timeout_ms) &&
-                   gate_wait_idle(self->gate, self->options.drain_timeout_ms);
+    uint64_t began_ns = clock_now_ns();
+    uint32_t limit_ms = self->options.drain_timeout_ms;
+    bool drained = park_wait_idle(self->park, limit_ms);
+    uint64_t spent_ms = (clock_now_ns() - began_ns) / CLOCK_NS_PER_MS;
+    drained = drained &&
+              gate_wait_idle(self->gate, spent_ms < limit_ms ? limit_ms - (uint32_t)spent_ms : 0);
     if (!drained) {
         return false; /* threads of the gate are still at work: nothing may be taken from under them
                        */

@@ -170,6 +170,28 @@ class Answers(server.ServedTestCase):
         self.assertEqual(read.entries[0].value, b"1")
 
 
+class BeyondTheLog(unittest.TestCase):
+    def test_whoever_waits_is_told_that_the_log_began_anew(self):
+        # A write that takes more than half of what the log may have is not in it.
+        with server.Server("--retention-bytes", "64k") as served, served.client() as client, \
+                served.client("tcp") as other:
+            first = other.put(b"a", b"1").revision
+            client.begin(sp.WATCH, sp.watch_request(sp.key(b"a")), WAIT_MS)
+            served.process.wait_until(lambda: other.status().queue.parked_calls == 1, "it waits")
+            large = other.put(b"b", b"x" * 60000).revision
+            with self.assertRaises(sp.RpcError) as refused:
+                client.finish(state_pb2.WatchResponse)
+            self.assertEqual(refused.exception.code, rpc_pb2.CODE_OUT_OF_RANGE)
+            self.assertIn(f"its oldest is {large + 1}", refused.exception.message)
+            for revision in (first, large):
+                with self.assertRaises(sp.RpcError) as refused:
+                    client.watch(sp.key(b"a"), revision)
+                self.assertEqual(refused.exception.code, rpc_pb2.CODE_OUT_OF_RANGE)
+            last = other.put(b"a", b"2").revision
+            response = client.watch(sp.key(b"a"), large + 1)
+            self.assertEqual([event.entry.mod_revision for event in response.events], [last])
+
+
 class OverTcp(Answers):
     def setUp(self):
         super().setUp()
