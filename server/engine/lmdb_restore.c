@@ -37,11 +37,11 @@ enum stated_code lmdb_snapshot_info(const char *path, struct store_contents *con
     return code;
 }
 
-/* Compares the snapshot with its checksum, and copies its data file unless copy_fd is -1. The phase
+/* Compares the snapshot with its checksum, and copies its data file unless copy is NULL. The phase
    ends at `to` permille. */
-static enum stated_code check_bytes(const char *path, int copy_fd, struct lmdb_task *task,
-                                    unsigned to, struct store_contents *contents,
-                                    struct stated_status *status)
+static enum stated_code check_bytes(const char *path, const struct lmdb_copy *copy,
+                                    struct lmdb_task *task, unsigned to,
+                                    struct store_contents *contents, struct stated_status *status)
 {
     struct lmdb_trailer trailer = {0};
     uint64_t hash = 0;
@@ -53,7 +53,7 @@ static enum stated_code check_bytes(const char *path, int copy_fd, struct lmdb_t
     code = lmdb_trailer_read(fd, path, &trailer, status);
     if (code == STATED_OK) {
         lmdb_task_phase(task, to, trailer.image_bytes / LMDB_TRAILER_STEP_BYTES);
-        code = lmdb_trailer_hash(fd, path, trailer.image_bytes, copy_fd, task, &hash, status);
+        code = lmdb_trailer_hash(fd, path, trailer.image_bytes, copy, task, &hash, status);
     }
     if (code == STATED_OK && hash != trailer.image_hash) {
         code = stated_status_set(status, STATED_DATA_LOSS,
@@ -68,7 +68,7 @@ static enum stated_code verify(const char *path, struct lmdb_task *task,
                                struct store_contents *contents, struct stated_status *status)
 {
     struct store_contents found;
-    enum stated_code code = check_bytes(path, -1, task, 300, contents, status);
+    enum stated_code code = check_bytes(path, NULL, task, 300, contents, status);
     return code == STATED_OK ? lmdb_check_file(path, task, &found, status) : code;
 }
 
@@ -114,7 +114,8 @@ static enum stated_code copy_image(const char *path, const char *unfinished, str
     if (fd < 0) {
         return errno_status_set(status, errno, unfinished);
     }
-    enum stated_code code = check_bytes(path, fd, task, 1000, contents, status);
+    const struct lmdb_copy copy = {.fd = fd, .path = unfinished};
+    enum stated_code code = check_bytes(path, &copy, task, 1000, contents, status);
     if (code == STATED_OK && fsync(fd) != 0) {
         code = errno_status_set(status, errno, unfinished);
     }

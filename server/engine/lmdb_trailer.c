@@ -61,8 +61,8 @@ static int read_some(int fd, uint8_t *buffer, uint64_t at, uint64_t left, size_t
 }
 
 static enum stated_code hash_with(XXH64_state_t *state, uint8_t *buffer, int fd, const char *path,
-                                  uint64_t bytes, int copy_fd, struct lmdb_task *task,
-                                  struct stated_status *status)
+                                  uint64_t bytes, const struct lmdb_copy *copy,
+                                  struct lmdb_task *task, struct stated_status *status)
 {
     for (uint64_t at = 0; at < bytes;) {
         size_t n;
@@ -73,8 +73,8 @@ static enum stated_code hash_with(XXH64_state_t *state, uint8_t *buffer, int fd,
         if (n == 0) {
             return refuse_cut(path, status);
         }
-        if (copy_fd >= 0 && !write_all(copy_fd, buffer, n)) {
-            return errno_status_set(status, errno, "writing the copy");
+        if (copy != NULL && !write_all(copy->fd, buffer, n)) {
+            return errno_status_set(status, errno, copy->path);
         }
         (void)XXH64_update(state, buffer, n);
         at += n;
@@ -85,9 +85,9 @@ static enum stated_code hash_with(XXH64_state_t *state, uint8_t *buffer, int fd,
     return STATED_OK;
 }
 
-enum stated_code lmdb_trailer_hash(int fd, const char *path, uint64_t bytes, int copy_fd,
-                                   struct lmdb_task *task, uint64_t *hash,
-                                   struct stated_status *status)
+enum stated_code lmdb_trailer_hash(int fd, const char *path, uint64_t bytes,
+                                   const struct lmdb_copy *copy, struct lmdb_task *task,
+                                   uint64_t *hash, struct stated_status *status)
 {
     XXH64_state_t *state = XXH64_createState();
     uint8_t *buffer = malloc(BUFFER_BYTES);
@@ -96,7 +96,7 @@ enum stated_code lmdb_trailer_hash(int fd, const char *path, uint64_t bytes, int
         code = errno_status_set(status, ENOMEM, path);
     } else {
         (void)XXH64_reset(state, 0);
-        code = hash_with(state, buffer, fd, path, bytes, copy_fd, task, status);
+        code = hash_with(state, buffer, fd, path, bytes, copy, task, status);
         *hash = XXH64_digest(state);
     }
     free(buffer);
@@ -129,12 +129,12 @@ enum stated_code lmdb_trailer_append(int fd, const char *path,
     struct lmdb_trailer trailer = {.image_bytes = (uint64_t)file.st_size, .contents = *contents};
     lmdb_task_phase(task, 1000, trailer.image_bytes / LMDB_TRAILER_STEP_BYTES);
     enum stated_code code =
-        lmdb_trailer_hash(fd, path, trailer.image_bytes, -1, task, &trailer.image_hash, status);
+        lmdb_trailer_hash(fd, path, trailer.image_bytes, NULL, task, &trailer.image_hash, status);
     if (code != STATED_OK) {
         return code;
     }
     encode(bytes, &trailer);
-    if (lseek(fd, 0, SEEK_END) < 0 || !write_all(fd, bytes, sizeof(bytes)) || fsync(fd) != 0) {
+    if (lseek(fd, 0, SEEK_END) < 0 || !write_all(fd, bytes, sizeof(bytes))) {
         return errno_status_set(status, errno, path);
     }
     return STATED_OK;

@@ -15,13 +15,20 @@ struct lmdb_trailer {
     struct store_contents contents;
 };
 
-/* Hashes the first `bytes` of the file and, unless copy_fd is -1, writes them there as well.
-   DATA_LOSS when the file is shorter; CANCELLED; or errno_status.h's codes. */
-enum stated_code lmdb_trailer_hash(int fd, const char *path, uint64_t bytes, int copy_fd,
-                                   struct lmdb_task *task, uint64_t *hash,
-                                   struct stated_status *status) STATED_MUST_USE;
+/* Where to write a copy, and what it is called. */
+struct lmdb_copy {
+    int fd;
+    const char *path;
+};
 
-/* Appends a trailer with these contents to the file and syncs it. errno_status.h's codes. */
+/* Hashes the first `bytes` of the file and, unless copy is NULL, writes them there as well.
+   DATA_LOSS when the file is shorter; CANCELLED; or errno_status.h's codes. */
+enum stated_code lmdb_trailer_hash(int fd, const char *path, uint64_t bytes,
+                                   const struct lmdb_copy *copy, struct lmdb_task *task,
+                                   uint64_t *hash, struct stated_status *status) STATED_MUST_USE;
+
+/* Appends a trailer with these contents to the file, which is not synced. errno_status.h's codes.
+ */
 enum stated_code lmdb_trailer_append(int fd, const char *path,
                                      const struct store_contents *contents, struct lmdb_task *task,
                                      struct stated_status *status) STATED_MUST_USE;

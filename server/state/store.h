@@ -161,11 +161,12 @@ struct store_ops {
        STORE_CAN_CHANGES. */
     void (*notify)(struct store *self, store_committed committed, void *argument);
 
-    /* Writes a snapshot of the newest committed state into a new file, mode 0600, and syncs it.
-       Goes on beside runs. When it fails, no file is left: INVALID_ARGUMENT (there is one already),
-       RESOURCE_EXHAUSTED (no room), PERMISSION_DENIED, UNAVAILABLE (I/O), DATA_LOSS (the state
-       itself is damaged), CANCELLED (task, which may be NULL, wanted it so). Blocks long: never on
-       a worker. With STORE_CAN_SNAPSHOT. */
+    /* Writes a snapshot of the newest committed state into a new file, mode 0600. It is not synced:
+       who keeps it does that, and a file that goes over the wire shall not keep writers from the
+       disk. Goes on beside runs. When it fails, no file is left: INVALID_ARGUMENT (there is one
+       already), RESOURCE_EXHAUSTED (no room), PERMISSION_DENIED, UNAVAILABLE (I/O), DATA_LOSS (the
+       state itself is damaged), CANCELLED (task, which may be NULL, wanted it so). Blocks long:
+       never on a worker. With STORE_CAN_SNAPSHOT. */
     enum stated_code (*snapshot)(struct store *self, const char *path,
                                  const struct store_task *task, struct store_contents *contents,
                                  struct stated_status *status);
