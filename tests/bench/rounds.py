@@ -155,9 +155,10 @@ class Round:
         return self.wire(server, "--connections", 4, "--rate", 500, "--committed", *READS)
 
     def beside_writers(self, server):
-        """The same while 64 writers keep the disk busy."""
+        """The same while 64 writes in flight, over 8 connections, keep the disk busy."""
         protocol = "stated" if server == "durable" else "redis"
-        command = self.loads.wire_command(protocol, self.servers[server], *SIXTY_FOUR, *WRITES,
+        command = self.loads.wire_command(protocol, self.servers[server], "--connections", 8,
+                                          "--batch", 8, "--per-message", 8, *WRITES,
                                           seconds=self.loads.seconds + 0.5)
         with subprocess.Popen([str(word) for word in command],
                               stdout=subprocess.DEVNULL) as writers:
@@ -187,6 +188,12 @@ class Round:
     def alone_mix_256(self):
         return self.alone("ephemeral", 90, 256)
 
+    def echo_mix_256(self):
+        """NNG alone, with frames as large as 32 calls; calls, not frames."""
+        frames = self.get("mix_256") / 32 * self.loads.seconds
+        figures = self.loads.echo([size * 32 for size in self.sizes], 8, 1, frames)
+        return {"calls_per_s": figures["calls_per_s"] * 32}
+
     def alone_64(self):
         return self.alone("sync", 0, 64)
 
@@ -206,8 +213,9 @@ class Round:
         return {"one": one, "two": two, "limit_one": 150.0, "limit_two": 400.0}
 
 
-# What the library can do at best, in the place of ours.
+# What the libraries can do at best, in the place of ours; beside the target that they bound.
 LIMIT = "  the limit: LMDB alone, no wire"
+NNG_LIMIT = "  the limit: NNG alone, no calls"
 
 # number, work, against, bound, at least, ours, theirs, figure (or figures), unit
 LINES = [
@@ -224,6 +232,7 @@ LINES = [
     ("P3", "90% Read, 256 in flight, 32 a frame", "Redis, pipelined 8x32", 1.0, True, "mix_256",
      "redis_mix_256"),
     ("P3", LIMIT, "Redis, pipelined 8x32", None, True, "alone_mix_256", "redis_mix_256"),
+    ("P3", NNG_LIMIT, "Redis, pipelined 8x32", None, True, "echo_mix_256", "redis_mix_256"),
     ("P3", "  the same through the client library", "Redis, pipelined 8x32", None, True,
      "library_mix_256", "redis_mix_256"),
     ("P4", "durable Write, 64 in flight, a frame each", "Redis appendfsync always", 1.3, True,
@@ -238,7 +247,7 @@ LINES = [
      "durable_64"),
     ("P6", "  the same", "Redis appendfsync always", None, True, "half_64", "always_half_64"),
     ("P6", "  the same", "etcd", None, True, "half_64", "etcd_half_64"),
-    ("P7", "COMMITTED Read beside 64 writers, p99", "the same without writers", 2.0, False,
+    ("P7", "COMMITTED Read beside 64 writes, p99", "the same without writers", 2.0, False,
      "reads_beside_writers", "quiet_reads", "p99_us", "us"),
     ("P7", "  the same", "Redis appendfsync always", None, False, "reads_beside_writers",
      "always_reads_beside_writers", "p99_us", "us"),
@@ -262,8 +271,10 @@ def measure(arguments, directory, stack):
     """All rounds; prints the ratios of each as it goes."""
     lines = [line for line in LINES if not arguments.only or line[0] in arguments.only]
     targets = [Target(*line[:5], unit=line[8] if len(line) > 8 else "calls/s") for line in lines]
-    for target, limit in zip(targets, targets[1:]):
-        target.limit = limit if limit.work == LIMIT else None
+    for target, line in zip(targets, lines):
+        target.limits = [limit for limit in targets if limit.work in (LIMIT, NNG_LIMIT)
+                         and (limit.number, limit.peer) == (target.number, target.peer)
+                         and line[3] is not None]
     if not lines:
         return targets
     loads = peers.Loads(arguments.build, arguments.seconds)

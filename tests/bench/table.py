@@ -14,7 +14,7 @@ class Target:
         self.bound, self.at_least = bound, at_least
         self.ours, self.theirs = [], []
         self.missing = None  # why there is no figure
-        self.limit = None    # what the library underneath does at best, as a target of its own
+        self.limits = []     # what the libraries underneath do at best, as targets of their own
 
     def add(self, ours, theirs):
         self.ours.append(ours)
@@ -31,9 +31,8 @@ class Target:
         ratio = statistics.median(self.ratios())
         if ratio == self.bound or (ratio > self.bound) == self.at_least:
             return "holds"
-        if self.limit is None or not self.limit.ours:
-            return "MISSED"
-        return f"MISSED; the limit is {statistics.median(self.limit.ratios()):.2f}"
+        limits = [statistics.median(limit.ratios()) for limit in self.limits if limit.ours]
+        return f"MISSED; the limit is {min(limits):.2f}" if limits else "MISSED"
 
     def cells(self):
         sign = "" if self.bound is None else f"{'>=' if self.at_least else '<='} {self.bound:g}"

@@ -67,7 +67,7 @@ class Verdict(unittest.TestCase):
 
     def test_a_missed_target_says_what_the_library_allows(self):
         target = self.target(1.3, True, [80])
-        target.limit = self.target(None, True, [90])
+        target.limits = [self.target(None, True, [95]), self.target(None, True, [90])]
         self.assertEqual("MISSED; the limit is 0.90", target.verdict())
 
     def test_what_was_not_measured_is_in_the_table(self):

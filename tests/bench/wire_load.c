@@ -42,7 +42,6 @@ struct options {
 
 struct connection {
     int fd;
-    bool greeted;
     bool wants_room;
     unsigned open; /* calls of the batch that are not answered */
     uint64_t sent_ns;
@@ -203,15 +202,8 @@ static void connection_receive(struct connection *self)
         fail(got == 0 ? "the server closed a connection" : "recv");
     }
     self->in_bytes += (size_t)got;
-    size_t taken = 0;
-    if (!self->greeted) {
-        self->greeted = self->in_bytes >= speaker.protocol->greeting_bytes;
-        taken = self->greeted ? speaker.protocol->greeting_bytes : 0;
-    }
     bool busy = self->open > 0;
-    self->in_bytes -= taken;
-    memmove(self->in, self->in + taken, self->in_bytes);
-    taken = take_answers(self, clock_now_ns());
+    size_t taken = take_answers(self, clock_now_ns());
     self->in_bytes -= taken;
     memmove(self->in, self->in + taken, self->in_bytes);
     if (busy && self->open == 0) {
@@ -236,9 +228,12 @@ static void connection_open(struct connection *self)
     setsockopt(self->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     self->out = must(malloc(wire_room(&speaker, options.batch)));
     self->in = must(malloc(RECEIVE_BYTES));
-    self->greeted = speaker.protocol->greeting_bytes == 0;
-    if (!self->greeted && send(self->fd, speaker.protocol->greeting,
-                               speaker.protocol->greeting_bytes, MSG_NOSIGNAL) < 0) {
+    /* With the greetings exchanged the server has taken the connection, and starts to be measured.
+     */
+    size_t greeting = speaker.protocol->greeting_bytes;
+    if (greeting > 0 &&
+        (send(self->fd, speaker.protocol->greeting, greeting, MSG_NOSIGNAL) != (ssize_t)greeting ||
+         recv(self->fd, self->in, greeting, MSG_WAITALL) != (ssize_t)greeting)) {
         fail("greeting");
     }
     watch(self, EPOLL_CTL_ADD, false);
