@@ -152,7 +152,7 @@ def measure_start(arguments, directory, loads):
             peer = kind(directory / f"start-{name}")
             fill_other(peer, loads, keys)
             with peer:
-                for taken, ours in zip(starts_after(peer, peer.stop, min(times, 3)), clean.ours):
+                for taken, ours in zip(starts_after(peer, peer.stop, min(times, 2)), clean.ours):
                     target.add(ours, taken)
         except peers.Missing as missing:
             target.missing = str(missing)
