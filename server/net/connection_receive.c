@@ -107,11 +107,12 @@ bool connection_set_aside(struct exchange *exchange)
 }
 
 enum step {
-    STEP_TAKEN,  /* there may be more */
-    STEP_NEEDS,  /* more bytes */
-    STEP_RESTS,  /* until replies have gone or a slot is free: not ours any more */
-    STEP_BROKEN, /* the peer does not speak SP REQ */
-    STEP_CLOSED, /* what it has sent is nobody's wish any more */
+    STEP_TAKEN,   /* there may be more */
+    STEP_NEEDS,   /* more bytes */
+    STEP_RESTS,   /* until replies have gone or a slot is free: not ours any more */
+    STEP_BROKEN,  /* the peer does not speak SP REQ */
+    STEP_STARVED, /* there is no memory for the frame, and none is to be awaited */
+    STEP_CLOSED,  /* what it has sent is nobody's wish any more */
 };
 
 static enum step take_greeting(struct connection *self)
@@ -148,9 +149,10 @@ static enum step take_frame(struct connection *self, size_t *needed, bool *holdi
     if (turn == TURN_LATER) {
         return STEP_RESTS;
     }
-    struct slot *slot = slot_pool_take(self->host->slots, &self->waiting);
+    bool waits;
+    struct slot *slot = slot_pool_take(self->host->slots, &self->waiting, &waits);
     if (slot == NULL) {
-        return STEP_RESTS;
+        return waits ? STEP_RESTS : STEP_STARVED;
     }
     if (!*holding && self->end - self->begin > request.bytes) {
         *holding = true;
@@ -206,7 +208,7 @@ void connection_take_frames(struct connection *self)
     }
     if (step == STEP_BROKEN || step == STEP_CLOSED) {
         end_receiving(self, step == STEP_BROKEN ? CONNECTION_BROKEN : CONNECTION_GONE);
-    } else if (!make_room(self, needed)) {
+    } else if (step == STEP_STARVED || !make_room(self, needed)) {
         end_receiving(self, CONNECTION_NO_MEMORY);
     } else {
         post_receive(self);

@@ -94,11 +94,12 @@ static struct slot *take(struct slot_pool *self)
     return slot;
 }
 
-struct slot *slot_pool_take(struct slot_pool *self, struct list_node *waiter)
+struct slot *slot_pool_take(struct slot_pool *self, struct list_node *waiter, bool *waits)
 {
     pthread_mutex_lock(&self->mutex);
     struct slot *slot = take(self);
-    if (slot == NULL) {
+    *waits = slot == NULL && self->guarded.count > 0;
+    if (*waits) {
         list_push_back(&self->guarded.waiting, waiter);
     }
     pthread_mutex_unlock(&self->mutex);

@@ -63,9 +63,10 @@ void slot_pool_init(struct slot_pool *self, const struct slot_pool_options *opti
 /* Every slot has been given back and nobody waits. */
 void slot_pool_deinit(struct slot_pool *self);
 
-/* A FREE slot; NULL at the limit or when memory is out: then `waiter` is in line for one. Any
-   thread, never blocks. */
-struct slot *slot_pool_take(struct slot_pool *self, struct list_node *waiter);
+/* A FREE slot; NULL at the limit or when memory is out: then *waits, and `waiter` is in line for
+   one. Without memory when no slot is in use, nobody would ever give one back: NULL, and it does
+   not wait. Any thread, never blocks. */
+struct slot *slot_pool_take(struct slot_pool *self, struct list_node *waiter, bool *waits);
 
 /* The slot's frame waits for a parked call: it keeps nothing that it does not need, and another one
    may take its place among max_slots. While RUNNING, by its owner; harmless when it is so

@@ -1,6 +1,7 @@
 #include "memory_faults.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -33,14 +34,46 @@ unsigned long memory_faults_end(void)
     return plan.seen;
 }
 
+/* The same for all threads but those that are spared. */
+static struct {
+    atomic_bool counts;
+    atomic_bool is_sticky;
+    atomic_ulong nth;
+    atomic_ulong seen;
+} everywhere;
+
+static __thread bool is_spared;
+
+void memory_faults_spare_me(void)
+{
+    is_spared = true;
+}
+
+void memory_faults_plan_everywhere(unsigned long nth, bool is_sticky)
+{
+    everywhere.nth = nth;
+    everywhere.is_sticky = is_sticky;
+    everywhere.seen = 0;
+    everywhere.counts = true;
+}
+
+unsigned long memory_faults_end_everywhere(void)
+{
+    everywhere.counts = false;
+    return everywhere.seen;
+}
+
+static bool is_due(unsigned long seen, unsigned long nth, bool is_sticky)
+{
+    return nth != 0 && (seen == nth || (is_sticky && seen > nth));
+}
+
 static bool fails(void)
 {
-    if (!plan.counts) {
-        return false;
+    bool result = plan.counts && is_due(++plan.seen, plan.nth, plan.is_sticky);
+    if (everywhere.counts && !is_spared) {
+        result = is_due(++everywhere.seen, everywhere.nth, everywhere.is_sticky) || result;
     }
-    plan.seen++;
-    bool result =
-        plan.nth != 0 && (plan.seen == plan.nth || (plan.is_sticky && plan.seen > plan.nth));
     if (result) {
         errno = ENOMEM;
     }

@@ -13,4 +13,12 @@ void memory_faults_plan(unsigned long nth, bool is_sticky);
 /* Back to plain allocations. Returns how many there were since the plan. */
 unsigned long memory_faults_end(void);
 
+/* The same for the allocations of every thread together, but for those that are spared. Any thread,
+   one at a time. */
+void memory_faults_plan_everywhere(unsigned long nth, bool is_sticky);
+unsigned long memory_faults_end_everywhere(void);
+
+/* From now on this thread's allocations are not counted with those of the others. */
+void memory_faults_spare_me(void);
+
 #endif
