@@ -144,7 +144,7 @@ static unsigned char insert_blank(EditLine *line, int character)
 static void list(const struct complete *complete)
 {
     char **shown = memory_new(complete->n, sizeof *shown);
-    size_t width = 0;
+    size_t width = 2;
     for (size_t i = 0; i < complete->n; i++) {
         shown[i] = text_of(complete->found[i], 60);
         size_t columns = text_columns(shown[i]) + 2;

@@ -36,10 +36,10 @@ size_t output_columns(void);
 enum output_colours { OUTPUT_COLOURS_AUTO, OUTPUT_COLOURS_ALWAYS, OUTPUT_COLOURS_NEVER };
 
 /* "auto", "always", "never". False when text is none of them. */
-bool output_colours_parse(const char *text, enum output_colours *colours) STATED_MUST_USE;
+bool output_colours_parse(const char *text, enum output_colours *chosen) STATED_MUST_USE;
 
 /* When there are colours from now on. Main thread. */
-void output_set_colours(enum output_colours colours);
+void output_set_colours(enum output_colours chosen);
 
 /* Whether the terminal moves its cursor when told so: TERM says that it is not a dumb one. */
 bool output_has_cursor(void);
