@@ -32,12 +32,13 @@ static uint64_t pause_ns(const struct retry_policy *policy, uint32_t failures,
     return retry_after_ms * CLOCK_NS_PER_MS + ns / 2 + ns / 2 * (random % 1024) / 1024;
 }
 
-/* RETRY_LATER, or RETRY_END when the time does not reach that far. */
+/* RETRY_LATER, or RETRY_END when the time does not reach that far and half as far again: a try that
+   cannot be answered in time would only hide the answer that is there. */
 static enum retry_action later(const struct retry_call *call, uint64_t now_ns, uint64_t pause,
                                uint64_t *at_ns)
 {
     *at_ns = now_ns + pause;
-    return *at_ns < call->deadline_ns ? RETRY_LATER : RETRY_END;
+    return *at_ns + pause / 2 < call->deadline_ns ? RETRY_LATER : RETRY_END;
 }
 
 /* Whether the code is one that waiting may change, and that was given before execution or, of a

@@ -266,7 +266,7 @@ static void test_a_busy_server_is_asked_again(void **state)
     look(&scene);
     assert_int_equal(scene.calls, 3);
     atomic_store(&scene.act, ACT_BUSY_ALWAYS);
-    struct stated_call_options call_options = {.timeout_ms = 1000};
+    struct stated_call_options call_options = {.timeout_ms = 2000};
     assert_int_equal(call(&scene, &write_method, &call_options, 2, &status),
                      STATED_RESOURCE_EXHAUSTED);
     assert_string_equal(status.message, "the queue is full");
@@ -378,7 +378,7 @@ static void test_a_refusal_does_not_hide_an_earlier_try(void **state)
     (void)state;
     struct scene scene;
     struct stated_client_options options = defaults();
-    struct stated_call_options call_options = {.timeout_ms = 1000};
+    struct stated_call_options call_options = {.timeout_ms = 2000};
     struct stated_status status;
     open_scene(&scene, ACT_LOSE_ALL, &options);
     assert_int_equal(call(&scene, &write_method, &call_options, 1, &status), STATED_UNKNOWN);
