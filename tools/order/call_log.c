@@ -1,6 +1,7 @@
 #include "order/call_log.h"
 
-#include "stated/v1/state.pb-c.h"
+#include "stated/client.h"
+#include "stated/v1/state.stated-client.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,23 +11,15 @@
 
 enum { FIRST_CAPACITY = 1024, EPOCH_DIGITS = 16 };
 
-struct method_types {
-    const char *name;
-    const ProtobufCMessageDescriptor *request;
-    const ProtobufCMessageDescriptor *response;
-};
-
-static const struct method_types *types_of(const char *method)
+/* Of the methods whose calls have a place in the order; NULL for others. */
+static const struct stated_client_method *method_of(const char *name)
 {
-    static const struct method_types types[] = {
-        {"stated.v1.StateService/Read", &stated__v1__read_request__descriptor,
-         &stated__v1__read_response__descriptor},
-        {"stated.v1.StateService/Write", &stated__v1__write_request__descriptor,
-         &stated__v1__write_response__descriptor},
-    };
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (strcmp(types[i].name, method) == 0) {
-            return &types[i];
+    for (size_t i = 0; stated_v1_state_service_calls[i] != NULL; i++) {
+        const struct stated_client_method *method = stated_v1_state_service_calls[i];
+        bool ordered =
+            method->access == STATED_ACCESS_READ || method->access == STATED_ACCESS_WRITE;
+        if (ordered && strcmp(method->name, name) == 0) {
+            return method;
         }
     }
     return NULL;
@@ -172,7 +165,7 @@ static bool number_get(const json_t *line, const char *name, uint64_t *number)
 }
 
 /* NULL, or what of the line is not as it should be. */
-static const char *record_read(struct call_record *record, const struct method_types *types,
+static const char *record_read(struct call_record *record, const struct stated_client_method *types,
                                const json_t *line)
 {
     const char *code = json_string_value(json_object_get(line, "code"));
@@ -214,7 +207,7 @@ static enum stated_code log_add(struct call_log *self, const json_t *line, size_
         return stated_status_set(status, STATED_INVALID_ARGUMENT,
                                  "line %zu: \"method\" is missing or no text", line_number);
     }
-    const struct method_types *types = types_of(method);
+    const struct stated_client_method *types = method_of(method);
     if (types == NULL) {
         return STATED_OK;
     }
