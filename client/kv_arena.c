@@ -1,5 +1,7 @@
 #include "kv_arena.h"
 
+#include "memory.h"
+
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +16,9 @@ struct kv_chunk {
 
 static struct kv_chunk *new_chunk(struct kv_arena *self, size_t bytes)
 {
-    struct kv_chunk *chunk = malloc(sizeof(*chunk) + bytes);
+    size_t whole = sizeof(struct kv_chunk) + bytes;
+    struct kv_chunk *chunk =
+        self->memory == NULL ? malloc(whole) : memory_take(self->memory, whole);
     if (chunk != NULL) {
         chunk->next = self->chunks;
         self->chunks = chunk;
@@ -43,7 +47,11 @@ void kv_arena_clear(struct kv_arena *self)
 {
     while (self->chunks != NULL) {
         struct kv_chunk *next = self->chunks->next;
-        free(self->chunks);
+        if (self->memory == NULL) {
+            free(self->chunks);
+        } else {
+            memory_give(self->memory, self->chunks);
+        }
         self->chunks = next;
     }
     self->left = 0;

@@ -2,12 +2,14 @@
 #ifndef STATED_CLIENT_KV_ARENA_H
 #define STATED_CLIENT_KV_ARENA_H
 
+#include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
 
 struct kv_chunk;
 
 /* All zero: empty. One thread at a time. */
 struct kv_arena {
+    ProtobufCAllocator *memory; /* NULL = malloc and free */
     struct kv_chunk *chunks;
     size_t left; /* of the first */
 };

@@ -10,13 +10,13 @@
    teller that stops: then on_answer frees it, and tells nothing. */
 #include "kv_watch.h"
 
+#include "handle.h"
 #include "kv_request.h"
+#include "memory.h"
 
 #include "stated/v1/state.stated-client.h"
 
 #include "base/clock.h"
-
-#include <stdlib.h>
 
 /* How long a poll may wait for a change: the time after which a silent connection is noticed. */
 enum { POLL_MS = 30000 };
@@ -50,7 +50,7 @@ static void watch_free(struct stated_kv_watch *self)
     kv_arena_clear(&self->arena);
     pthread_cond_destroy(&self->told);
     pthread_mutex_destroy(&self->lock);
-    free(self);
+    memory_give(&self->client->memory, self);
 }
 
 static void on_answer(void *argument, const struct stated_status *status,
@@ -204,17 +204,18 @@ static enum stated_code read_revision(struct stated_client *client, uint64_t *re
 static struct stated_kv_watch *watch_new(struct stated_client *client,
                                          const struct kv_selector *selector, size_t range_bytes)
 {
-    struct stated_kv_watch *self = calloc(1, sizeof(*self) + range_bytes);
+    struct stated_kv_watch *self = memory_take(&client->memory, sizeof(*self) + range_bytes);
     if (self == NULL) {
         return NULL;
     }
-    self->cancel = stated_cancel_new(client);
+    *self = (struct stated_kv_watch){.client = client,
+                                     .cancel = stated_cancel_new(client),
+                                     .arena = {.memory = &client->memory}};
     if (self->cancel == NULL || alarm_init(&self->alarm, on_alarm, self) != 0) {
         stated_cancel_free(self->cancel);
-        free(self);
+        memory_give(&client->memory, self);
         return NULL;
     }
-    self->client = client;
     kv_selector_copy(&self->selector, selector, self->range);
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->told, NULL);

@@ -35,13 +35,14 @@ endif()
 target_link_libraries(stated-client-shared
   PUBLIC PkgConfig::PROTOBUF_C PRIVATE nng::nng Threads::Threads)
 
-# One object, in which hidden names are local: a program may have a pool_init of its own. What is
-# left is weak, since libstated-proto, which a server links as well, has some of it.
+# One object, in which hidden names are local: a program may have a pool_init of its own. So are the
+# address sanitizer's. What is left is weak, since libstated-proto, which a server links as well, has
+# some of it.
 set(client_object ${CMAKE_CURRENT_BINARY_DIR}/stated-client.whole.o)
 add_custom_command(OUTPUT ${client_object}
   COMMAND ${CMAKE_C_COMPILER} -r -nostdlib -o ${client_object}.all ${client_objects}
-  COMMAND ${CMAKE_OBJCOPY} --localize-hidden --wildcard --weaken-symbol=stated_*
-    ${client_object}.all ${client_object}
+  COMMAND ${CMAKE_OBJCOPY} --localize-hidden --wildcard --localize-symbol=__odr_asan.*
+    --weaken-symbol=stated_* ${client_object}.all ${client_object}
   DEPENDS ${client_objects} COMMAND_EXPAND_LISTS VERBATIM)
 set_source_files_properties(${client_object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
 add_library(stated-client-archive STATIC ${client_object})

@@ -5,11 +5,12 @@
 
 #include "stated/kv.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { MOST = 500 };
+enum { MOST = 500, WATCHED = 30, PATIENCE_MS = 60000 };
 
 static struct served served;
 static struct stated_client *client;
@@ -172,8 +173,44 @@ static void test_any_allocation_may_fail(void **state)
     sweep(watch);
 }
 
+static atomic_uint told;
+
+static void count(void *argument, const struct stated_kv_event *events, size_t n)
+{
+    (void)argument;
+    (void)events;
+    atomic_fetch_add(&told, (unsigned)n);
+}
+
+/* Whatever the allocation is for: the change is told, once. */
+static void test_a_watch_goes_on(void **state)
+{
+    (void)state;
+    struct stated_client *other = served_client(&served);
+    struct stated_kv_watch *self;
+    assert_int_equal(stated_kv_watch_start(client, NULL, NULL, count, NULL, &self, &status),
+                     STATED_OK);
+    for (int n = 1; n <= WATCHED; n++) {
+        atomic_store(&until_failure, n);
+        assert_int_equal(
+            stated_kv_put(other, stated_text("w"), stated_text("v"), NULL, NULL, &status),
+            STATED_OK);
+        for (int waited_ms = 0; atomic_load(&told) < (unsigned)n; waited_ms++) {
+            assert_true(waited_ms < PATIENCE_MS);
+            poll(NULL, 0, 1);
+        }
+        assert_int_equal(atomic_load(&told), n);
+    }
+    atomic_store(&until_failure, 0);
+    stated_kv_watch_stop(self);
+    stated_client_close(other);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_any_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_allocation_may_fail),
+        cmocka_unit_test(test_a_watch_goes_on),
+    };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

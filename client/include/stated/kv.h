@@ -12,6 +12,9 @@
    INVALID_ARGUMENT for a key that is empty or too long and for an argument that must not be NULL. A
    write that ends with UNKNOWN or DEADLINE_EXCEEDED may have happened.
 
+   Memory is the client's, from its allocator, also for an entry that outlives it; a batch, which
+   belongs to no client, is malloc's.
+
    Any thread may use a client at the same time. Functions that call the server wait for it, at most
    for their timeout; in a callback of the library they are FAILED_PRECONDITION. The generated
    functions in stated/v1/state.stated-client.h have a form that does not wait. */
