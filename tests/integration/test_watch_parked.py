@@ -131,6 +131,9 @@ class Parked(unittest.TestCase):
 
     def test_a_silent_connection_with_a_watch_is_not_idle(self):
         with server.Server("--idle-timeout", "300") as served, served.client() as good:
+            with served.client() as gone:  # its leaving makes the server look after the others
+                self.park(served, [gone], 1)
+                self.wait_parked(served, good, 1)
             with served.client() as client:
                 client.begin(sp.WATCH, sp.watch_request(sp.key(b"a")), WAIT_MS)
                 with served.client() as idle:
