@@ -101,12 +101,22 @@ void served_kill(struct served *self)
     }
 }
 
+static void remove_directory(const char *directory)
+{
+    int status;
+    pid_t pid = fork();
+    must(pid >= 0, "fork");
+    if (pid == 0) {
+        execlp("rm", "rm", "-rf", directory, (char *)NULL);
+        _exit(127);
+    }
+    must(waitpid(pid, &status, 0) == pid && status == 0, "rm");
+}
+
 void served_stop(struct served *self)
 {
-    char command[128];
     served_kill(self);
-    snprintf(command, sizeof(command), "rm -rf '%s'", self->directory);
-    must(system(command) == 0, "rm");
+    remove_directory(self->directory);
     for (int i = 0; i < MOST; i++) {
         if (all[i] == self) {
             all[i] = NULL;

@@ -379,10 +379,11 @@ static void answer_moodily(void *argument, const Stated__V1__RequestFrame *frame
         return;
     }
     if (mood != STATED_OK) {
-        Stated__V1__Status refusal = STATED__V1__STATUS__INIT;
+        Stated__V1__Status refusal;
         Stated__V1__Reply reply = STATED__V1__REPLY__INIT;
         Stated__V1__Reply *replies[] = {&reply};
         Stated__V1__ReplyFrame replied = STATED__V1__REPLY_FRAME__INIT;
+        stated__v1__status__init(&refusal);
         refusal.code = (Stated__V1__Code)mood;
         static char message[] = "in a mood";
         refusal.message = message;
