@@ -130,7 +130,7 @@ class Parked(unittest.TestCase):
                       f"{time.monotonic() - started:.2f} s")
 
     def test_a_silent_connection_with_a_watch_is_not_idle(self):
-        with server.Server("--idle-timeout", "300") as served, served.client() as good:
+        with server.Server("--idle-timeout", "2000") as served, served.client() as good:
             with served.client() as gone:  # its leaving makes the server look after the others
                 self.park(served, [gone], 1)
                 self.wait_parked(served, good, 1)
