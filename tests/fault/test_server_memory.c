@@ -35,10 +35,11 @@ struct body {
 static void pack(struct body *body, const char *method, const ProtobufCMessage *request)
 {
     uint8_t payload[BODY_BYTES / 2];
-    Stated__V1__Call call = STATED__V1__CALL__INIT;
+    Stated__V1__Call call;
     Stated__V1__Call *calls = &call;
     Stated__V1__RequestFrame frame = STATED__V1__REQUEST_FRAME__INIT;
     char name[64];
+    stated__v1__call__init(&call);
     snprintf(name, sizeof(name), "stated.v1.StateService/%s", method);
     assert_true(protobuf_c_message_get_packed_size(request) <= sizeof(payload));
     call.method = name;

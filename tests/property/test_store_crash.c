@@ -99,8 +99,9 @@ static struct store_op *random_op(uint64_t revision)
         lengths[revision][i] = length;
     }
     struct store_op *op = op_write(&fixture, write);
+    sequence++;
     op->once = (struct store_once){.client_id = client_id,
-                                   .sequence = ++sequence,
+                                   .sequence = sequence,
                                    .acked_below = sequence > 20 ? sequence - 20 : 1,
                                    .request_hash = sequence};
     return op;
