@@ -94,7 +94,7 @@ class Tmux:
             dead, status, number = self.run(
                 "display-message", "-p",
                 "#{pane_dead}:#{pane_dead_status}:#{pane_dead_signal}").strip().split(":")
-            if dead == "1":
+            if dead == "1" and (status or number):  # the terminal may end before the command
                 return int(status) if status else -int(number)
             if time.monotonic() > bound:
                 raise AssertionError(f"still runs after {LIMIT_S} s:\n{self.shown()}")
