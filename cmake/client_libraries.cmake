@@ -43,7 +43,8 @@ add_custom_command(OUTPUT ${client_object}
   COMMAND ${CMAKE_C_COMPILER} -r -nostdlib -o ${client_object}.all ${client_objects}
   COMMAND ${CMAKE_OBJCOPY} --localize-hidden --wildcard --localize-symbol=__odr_asan.*
     --weaken-symbol=stated_* ${client_object}.all ${client_object}
-  DEPENDS ${client_objects} COMMAND_EXPAND_LISTS VERBATIM)
+  # Libraries, since to make the objects of another directory are no files to depend on.
+  DEPENDS stated-client stated-contract-client stated-proto COMMAND_EXPAND_LISTS VERBATIM)
 set_source_files_properties(${client_object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
 add_library(stated-client-archive STATIC ${client_object})
 set_target_properties(stated-client-archive PROPERTIES
