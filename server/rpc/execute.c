@@ -30,14 +30,25 @@ static void execute_call(struct dispatch *self, struct stated_call *call)
     }
 }
 
-void execute_run(void *context, struct gate_run *run)
+static void execute_from(struct dispatch *self, struct gate_run *run, struct list_node *node)
 {
-    struct dispatch *self = context;
-    for (struct list_node *node = list_first(&run->entries); node != NULL;
-         node = list_after(&run->entries, node)) {
+    for (; node != NULL; node = list_after(&run->entries, node)) {
         struct stated_call *call = call_of(node);
         call->run = run;
         execute_call(self, call);
+    }
+}
+
+/* What queued up while a run of writes was executed joins it before its commit, which costs more
+   than all of them; so it goes on until nothing is queued, or the run is full. */
+void execute_run(void *context, struct gate_run *run)
+{
+    struct dispatch *self = context;
+    struct list_node *next = list_first(&run->entries);
+    while (next != NULL) {
+        execute_from(self, run, next);
+        bool commits = run->kind == GATE_RUN_EXCLUSIVE && run->execution != NULL;
+        next = commits ? gate_extend(self->gate, run) : NULL;
     }
     if (run->execution == NULL ||
         self->store->ops->commit(run->execution, store_completed, run) == STORE_COMPLETE) {

@@ -122,6 +122,32 @@ static void release_entries(struct gate *self, struct gate_run *run, uint64_t no
     }
 }
 
+struct list_node *gate_extend(struct gate *self, struct gate_run *run)
+{
+    struct rwlock_step step;
+    rwlock_step_init(&step);
+    uint64_t bytes = 0;
+    for (struct list_node *node = list_first(&run->entries); node != NULL;
+         node = list_after(&run->entries, node)) {
+        bytes += gate_entry_of(node)->bytes;
+    }
+    uint64_t now_ns = clock_now_ns();
+
+    pthread_mutex_lock(&self->mutex);
+    rwlock_extend(&self->guarded.lock, run->count, bytes, now_ns, &step);
+    gate_settle(self, &step, now_ns);
+    struct gate_upcalls up = self->up;
+    pthread_mutex_unlock(&self->mutex);
+
+    struct list_node *first = list_first(&step.granted.entries);
+    for (struct list_node *node = list_pop_front(&step.granted.entries); node != NULL;
+         node = list_pop_front(&step.granted.entries)) {
+        gate_run_add(run, gate_entry_of(node));
+    }
+    gate_answer_dropped(up, &step.dropped);
+    return first;
+}
+
 static void mark_done(struct gate_run *run)
 {
     for (struct list_node *node = list_first(&run->entries); node != NULL;

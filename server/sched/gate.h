@@ -71,6 +71,11 @@ void gate_refuse(struct gate *self, struct gate_entry *const *entries, size_t n,
    ones; 0 = there are none, or it is not known. Any thread. */
 uint64_t gate_expected_answer_ns(struct gate *self, uint64_t now_ns);
 
+/* For who executes an exclusive run, having executed all of it: lets the calls that have queued up
+   meanwhile join it. The first of those that did, in the run's list behind the others; NULL: none,
+   and the run may be committed. Never blocks. */
+struct list_node *gate_extend(struct gate *self, struct gate_run *run);
+
 /* Releases a run and hands out what that grants; calls ops->finished: afterwards, but before for a
    large exclusive run. Any thread. */
 void gate_finish(struct gate *self, struct gate_run *run);

@@ -124,6 +124,31 @@ enum gate_reason rwlock_submit(struct rwlock *self, struct list *frame, uint32_t
     return GATE_REASON_NONE;
 }
 
+/* Whether the head of the queue may join an exclusive run of so many calls and bytes. */
+static bool may_join(const struct rwlock *self, const struct gate_entry *head, uint32_t calls,
+                     uint64_t bytes)
+{
+    return calls < self->limits.run_calls && bytes + head->bytes <= self->limits.run_bytes &&
+           (head->access == GATE_WRITE || head->light);
+}
+
+void rwlock_extend(struct rwlock *self, uint32_t calls, uint64_t bytes, uint64_t now_ns,
+                   struct rwlock_step *step)
+{
+    assert(self->exclusive && calls == self->running);
+    for (struct list_node *node = list_first(&self->queue); node != NULL;
+         node = list_first(&self->queue)) {
+        struct gate_entry *head = gate_entry_of(node);
+        if (head->deadline_ns <= now_ns) {
+            drop(self, head, GATE_REASON_EXPIRED, step);
+        } else if (may_join(self, head, calls + step->granted.count, bytes + step->granted_bytes)) {
+            grant(self, head, step);
+        } else {
+            return;
+        }
+    }
+}
+
 void rwlock_finish(struct rwlock *self, struct gate_run *run, uint64_t now_ns,
                    struct rwlock_step *step)
 {

@@ -51,6 +51,12 @@ enum gate_reason rwlock_submit(struct rwlock *self, struct list *frame, uint32_t
                                uint64_t bytes, uint64_t now_ns,
                                struct rwlock_step *step) STATED_MUST_USE;
 
+/* Lets what has queued up behind the exclusive run, of so many calls and bytes in all, join it: the
+   writes and light reads at the head of the queue, within the limits of a run. They are granted in
+   the step, to run after those that the run has. */
+void rwlock_extend(struct rwlock *self, uint32_t calls, uint64_t bytes, uint64_t now_ns,
+                   struct rwlock_step *step);
+
 /* Releases what a granted run, or any part of a shared one, holds. */
 void rwlock_finish(struct rwlock *self, struct gate_run *run, uint64_t now_ns,
                    struct rwlock_step *step);

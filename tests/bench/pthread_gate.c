@@ -83,6 +83,14 @@ uint64_t gate_expected_answer_ns(struct gate *self, uint64_t now_ns)
     return 0;
 }
 
+/* Nothing is queued that could join: whoever waits sleeps in the rwlock. */
+struct list_node *gate_extend(struct gate *self, struct gate_run *run)
+{
+    (void)self;
+    (void)run;
+    return NULL;
+}
+
 void gate_finish(struct gate *self, struct gate_run *run)
 {
     gate_entry_of(list_first(&run->entries))->finished_ns = clock_now_ns();

@@ -347,6 +347,34 @@ inline execute(calls)
     tears = CALLS
 }
 
+/* What has queued up joins the run that was just executed, and is executed as well; `calls` is then
+   all of the run. A run grows by its executor alone, never behind its back. */
+inline extend(calls)
+{
+    joined = 0;
+    do
+    :: queued > 0 && late[queue[0]] -> drop_at(0)
+    :: queued > 0 && !late[queue[0]] && JOINS(queue[0]) ->
+        c = queue[0];
+        assert(state[c] == QUEUED); /* S6 */
+        assert(!poisoned);          /* S7 */
+        state[c] = GRANTED;
+        unlink(0);
+        running++;
+        exclusive_run = exclusive_run | BIT(c);
+        assert_in_order();
+        joined = joined | BIT(c);
+        c = 0
+    :: else -> break
+    od;
+    calls = calls | joined;
+    assert_settled();
+    answer_drops();
+    tears = CALLS;
+    execute(joined);
+    joined = 0
+}
+
 inline choose_tears(calls)
 {
     if
@@ -438,7 +466,7 @@ end:
 
 active [2] proctype worker()
 {
-    byte taken, left, next, tears, c, k, drops;
+    byte taken, joined, left, next, tears, c, k, drops;
 end:
     do
     :: atomic {
@@ -449,6 +477,12 @@ end:
             assert(writing == 1 && reading == 0); /* S1 */
             choose_tears(taken);
             d_step { execute(taken) }
+       }
+       atomic {
+            if
+            :: d_step { extend(taken) }
+            :: skip
+            fi
        }
        atomic {
             writing--;

@@ -33,7 +33,9 @@ MUTANTS = [
     ("first_finished_read_releases_all", "rwlock.c",
      "    self->running -= run->count;\n", "    self->running = 0;\n"),
     ("heavy_read_joins_writes", "rwlock.c",
-     "           (head->access == GATE_WRITE || head->light);\n", "           true;\n"),
+     "           step->granted_bytes + head->bytes <= self->limits.run_bytes &&\n"
+     "           (head->access == GATE_WRITE || head->light);\n",
+     "           step->granted_bytes + head->bytes <= self->limits.run_bytes;\n"),
     ("run_without_bound_in_calls", "rwlock.c",
      "step->granted.count > 0 && step->granted.count < self->limits.run_calls &&",
      "step->granted.count > 0 &&"),
@@ -41,12 +43,26 @@ MUTANTS = [
      "           step->granted_bytes + head->bytes <= self->limits.run_bytes &&\n", ""),
     ("run_grows_once_handed_out", "rwlock.c",
      "return step->granted.count > 0 && step->granted.count <", "return step->granted.count <"),
+    ("heavy_read_joins_late", "rwlock.c",
+     "bytes + head->bytes <= self->limits.run_bytes &&\n"
+     "           (head->access == GATE_WRITE || head->light);\n}\n\nvoid rwlock_extend",
+     "bytes + head->bytes <= self->limits.run_bytes;\n}\n\nvoid rwlock_extend"),
+    ("run_joined_without_bound", "rwlock.c",
+     "    return calls < self->limits.run_calls && bytes +", "    return bytes +"),
     ("cancels_what_is_granted", "rwlock.c",
      "    if (entry->state != GATE_QUEUED) {\n        return false;\n",
      "    if (entry->state == GATE_GRANTED) {\n        return true;\n    }\n"
      "    if (entry->state != GATE_QUEUED) {\n        return false;\n"),
     ("runs_what_has_expired", "rwlock.c",
-     "        if (head->deadline_ns <= now_ns) {\n", "        if (head->deadline_ns == 0) {\n"),
+     "        if (head->deadline_ns <= now_ns) {\n"
+     "            drop(self, head, GATE_REASON_EXPIRED, step);\n        } else if (may_run(",
+     "        if (head->deadline_ns == 0) {\n"
+     "            drop(self, head, GATE_REASON_EXPIRED, step);\n        } else if (may_run("),
+    ("what_has_expired_joins", "rwlock.c",
+     "        if (head->deadline_ns <= now_ns) {\n"
+     "            drop(self, head, GATE_REASON_EXPIRED, step);\n        } else if (may_join(",
+     "        if (head->deadline_ns == 0) {\n"
+     "            drop(self, head, GATE_REASON_EXPIRED, step);\n        } else if (may_join("),
     ("refusal_takes_a_ticket", "rwlock.c",
      "    if (reason != GATE_REASON_NONE) {\n        return reason;\n",
      "    if (reason != GATE_REASON_NONE) {\n        self->next_ticket++;\n        return reason;\n"),

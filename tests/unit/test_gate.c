@@ -587,6 +587,26 @@ static void test_a_frame_may_mix_all_kinds(void **state)
     }
 }
 
+static void test_what_queues_up_joins_the_run_that_is_executed(void **state)
+{
+    struct layer *self = *state;
+    struct gate_entry first;
+    struct gate_entry queued[2];
+    struct gate_run *run = layer_hold_write(self, &first);
+    assert_null(gate_extend(self->gate, run));
+    layer_submit_new(self, &queued[0], GATE_WRITE, false);
+    layer_submit_new(self, &queued[1], GATE_READ, true);
+    assert_ptr_equal(gate_extend(self->gate, run), &queued[0].node);
+    assert_int_equal(run->count, 3);
+    assert_int_equal(queued[1].state, GATE_GRANTED);
+    assert_null(gate_extend(self->gate, run));
+    layer_let_go(self, run);
+    layer_wait_idle(self);
+    assert_int_equal(self->finished, 3);
+    assert_int_equal(queued[0].state, GATE_DONE);
+    assert_true(queued[0].granted_ns >= queued[0].admitted_ns);
+}
+
 static void test_answered_callers_share_the_run_after_a_large_one(void **state)
 {
     struct layer *self = *state;
@@ -669,6 +689,7 @@ int main(void)
         CASE(test_a_frame_may_mix_all_kinds),
         cmocka_unit_test_setup_teardown(test_answered_callers_share_the_run_after_a_large_one,
                                         setup_large_that_asks, layer_teardown),
+        CASE(test_what_queues_up_joins_the_run_that_is_executed),
         CASE(test_a_draining_gate_finishes_what_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -387,10 +387,68 @@ static void test_entries_move_only_as_their_table_says(void **state)
 
 #define CASE(name) cmocka_unit_test_setup(name, setup)
 
+static void extend(struct fixture *self, uint32_t calls, uint64_t bytes, uint64_t now_ns)
+{
+    rwlock_step_init(&self->step);
+    rwlock_extend(&self->lock, calls, bytes, now_ns, &self->step);
+}
+
+static void test_writes_and_light_reads_join_the_run_that_is_executed(void **state)
+{
+    struct fixture *self = *state;
+    submit_write(self);
+    struct gate_entry *write = submit_write(self);
+    struct gate_entry *light = submit_one(self, GATE_READ, true);
+    struct gate_entry *heavy = submit_read(self);
+    struct gate_entry *behind = submit_write(self);
+    extend(self, 1, 10, 0);
+    assert_granted(self, GATE_RUN_EXCLUSIVE, ENTRIES(write, light), 2);
+    assert_int_equal(self->lock.running, 3);
+    assert_int_equal(self->lock.queued_calls, 2);
+    assert_int_equal(heavy->state, GATE_QUEUED);
+    assert_int_equal(behind->state, GATE_QUEUED);
+    extend(self, 3, 30, 0);
+    assert_nothing_granted(self);
+}
+
+static void test_what_joins_keeps_to_the_limits_of_a_run(void **state)
+{
+    struct fixture *self = *state;
+    const uint32_t most_calls = self->lock.limits.run_calls;
+    const uint64_t most_bytes = self->lock.limits.run_bytes;
+    submit_write(self);
+    submit_write(self);
+    self->lock.limits.run_calls = 1;
+    extend(self, 1, 10, 0);
+    assert_nothing_granted(self);
+    self->lock.limits.run_calls = most_calls;
+    self->lock.limits.run_bytes = 19;
+    extend(self, 1, 10, 0);
+    assert_nothing_granted(self);
+    self->lock.limits.run_bytes = most_bytes;
+    extend(self, 1, 10, 0);
+    assert_int_equal(self->step.granted.count, 1);
+}
+
+static void test_what_has_expired_joins_nothing(void **state)
+{
+    struct fixture *self = *state;
+    submit_write(self);
+    struct gate_entry *late = make(self, GATE_WRITE, false, 10, 100);
+    assert_int_equal(submit(self, &late, 1), GATE_REASON_NONE);
+    struct gate_entry *next = submit_write(self);
+    extend(self, 1, 10, 100);
+    assert_int_equal(late->state, GATE_DROPPED);
+    assert_granted(self, GATE_RUN_EXCLUSIVE, &next, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_a_read_on_a_free_lock_runs_at_once),
+        CASE(test_writes_and_light_reads_join_the_run_that_is_executed),
+        CASE(test_what_joins_keeps_to_the_limits_of_a_run),
+        CASE(test_what_has_expired_joins_nothing),
         CASE(test_reads_run_beside_each_other),
         CASE(test_a_write_waits_for_the_last_read),
         CASE(test_a_read_never_passes_a_waiting_write),
