@@ -31,7 +31,9 @@ void fixture_init(struct store_fixture *self)
 
 void fixture_init_in_memory(struct store_fixture *self)
 {
-    fixture_init_in(self, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    const char *given = getenv("STATED_TEST_DIRECTORY");
+    const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    fixture_init_in(self, given != NULL ? given : memory);
 }
 
 enum stated_code fixture_try_open(struct store_fixture *self, struct stated_status *status)

@@ -19,7 +19,8 @@ void fixture_init(struct store_fixture *self);
 /* The same in a new directory below parent. */
 void fixture_init_in(struct store_fixture *self, const char *parent);
 
-/* The same where syncs cost nothing, for tests of many commits in which no power is lost. */
+/* The same where syncs cost nothing, for tests of many commits in which no power is lost; or in
+   STATED_TEST_DIRECTORY, when somebody else clears up after a test that is to fail. */
 void fixture_init_in_memory(struct store_fixture *self);
 
 /* Opens the store; the second gives the code and the status (not NULL) instead of failing. */
