@@ -16,6 +16,7 @@ WATCHES_A_CONNECTION = 10
 START_KEYS = {True: 20000, False: 1000000}
 KEYS = {True: [1000, 10000], False: [1000, 10000, 100000, 1000000]}
 LANES = [64, 250, 500, 1000]
+TURNS = [1, 10, 100, 1000]
 ACTIVE = 64
 
 
@@ -196,6 +197,7 @@ def print_curve(title, curve):
 def measure_growth(arguments, directory, stack, loads):
     by_keys = {keys: [] for keys in KEYS[arguments.quick]}
     by_lanes = {lanes: [] for lanes in LANES}
+    by_turns = {lanes: [] for lanes in TURNS}
     servers = {}
     for keys in by_keys:
         servers[keys] = stack.enter_context(peers.Stated(
@@ -207,11 +209,16 @@ def measure_growth(arguments, directory, stack, loads):
             points.append(cost_us(loads, servers[keys], keys, "--connections", 8, "--batch", 8))
         for lanes, points in by_lanes.items():
             points.append(cost_us(loads, least, min(servers), "--connections", lanes, "--active", ACTIVE))
+        for lanes, points in by_turns.items():
+            points.append(cost_us(loads, least, min(servers), "--connections", lanes, "--active", 1))
     print_curve("cost of a Read by keys", by_keys)
     print_curve(f"by connections, of which {ACTIVE} ask", by_lanes)
+    print_curve("by connections, which ask in turn", by_turns)
     targets = [curve_target(f"Read, {min(by_keys):,} to {max(by_keys):,} keys", by_keys),
-               curve_target("Read, 64 of 64 to 1,000 connections ask", by_lanes)]
-    return targets, {"keys": by_keys, "connections": by_lanes}
+               curve_target("Read, 64 of 64 to 1,000 connections ask", by_lanes),
+               curve_target("Read, 1 to 1,000 connections ask in turn", by_turns)]
+    return targets, {"keys": by_keys, f"connections, {ACTIVE} at a time": by_lanes,
+                     "connections, one at a time": by_turns}
 
 
 # Load

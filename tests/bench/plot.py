@@ -39,7 +39,7 @@ def medians(curve, index):
 def growth(directory, curves):
     """What a Read costs the server, by keys and by connections."""
     draw(directory / "growth.svg", "Processor time of the server for a Read",
-         ("keys, or connections of which 64 ask", "microseconds"),
+         ("keys, or connections", "microseconds"),
          "set logscale x\nset yrange [0:*]\n",
          [(f"by {name}", medians(curve, 0)) for name, curve in curves.items()])
 
