@@ -30,10 +30,10 @@ static uint64_t now_ns(void)
 struct sample {
     uint64_t ticket;
     uint64_t changes; /* it saw */
+    uint64_t sent_ns;
     uint64_t round_trip_ns;
     uint32_t wait_us;
     uint32_t hold_us; /* with the wait for a worker */
-    uint32_t queued_ahead;
     bool is_write;
 };
 
@@ -82,10 +82,10 @@ static void call_once(struct worker *self)
     if (self->n < SAMPLES_MAX) {
         self->samples[self->n++] = (struct sample){.ticket = status.order.ticket,
                                                    .changes = response->changes,
+                                                   .sent_ns = start_ns,
                                                    .round_trip_ns = now_ns() - start_ns,
                                                    .wait_us = status.order.wait_us,
                                                    .hold_us = status.order.hold_us,
-                                                   .queued_ahead = status.order.queued_ahead,
                                                    .is_write = self->is_write};
     }
     busy__v1__busy_response__free_unpacked(response, NULL);
@@ -156,6 +156,28 @@ static size_t count_overtaken(struct sample *samples, size_t n)
     return overtaken;
 }
 
+/* How long what was in front of each write took, from its sending to the last answer to a call with
+   a smaller ticket: no write may wait for longer. By ticket; gives how many there are. */
+static size_t measure_fronts(const struct sample *samples, size_t n, uint64_t *front_us,
+                             size_t *waited_longer)
+{
+    uint64_t last_answer_ns = 0;
+    size_t writes = 0;
+    *waited_longer = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct sample *sample = &samples[i];
+        if (sample->is_write) {
+            uint64_t front_ns =
+                last_answer_ns > sample->sent_ns ? last_answer_ns - sample->sent_ns : 0;
+            front_us[writes++] = front_ns / 1000;
+            *waited_longer += sample->wait_us > front_ns / 1000 + 1;
+        }
+        uint64_t answer_ns = sample->sent_ns + sample->round_trip_ns;
+        last_answer_ns = answer_ns > last_answer_ns ? answer_ns : last_answer_ns;
+    }
+    return writes;
+}
+
 /* F1 and F2. Only a busy_server that has served nobody yet gives a count that starts at 0. */
 static void measure_writer(const char *url, unsigned seconds)
 {
@@ -176,7 +198,7 @@ static void measure_writer(const char *url, unsigned seconds)
     const struct worker *writer = &workers[READERS];
     struct sample *all = calloc(n + 1, sizeof(*all));
     uint64_t *wait_us = calloc(writer->n + 1, sizeof(*wait_us));
-    uint64_t *queue_us = calloc(writer->n + 1, sizeof(*queue_us));
+    uint64_t *front_us = calloc(writer->n + 1, sizeof(*front_us));
     size_t used = 0;
     for (size_t i = 0; i <= READERS; i++) {
         for (size_t j = 0; j < workers[i].n; j++) {
@@ -186,15 +208,17 @@ static void measure_writer(const char *url, unsigned seconds)
     }
     for (size_t i = 0; i < writer->n; i++) {
         wait_us[i] = writer->samples[i].wait_us;
-        queue_us[i] = (uint64_t)writer->samples[i].queued_ahead * seconds * 1000000u / n;
     }
+    size_t overtaken = count_overtaken(all, n);
+    size_t waited_longer;
+    size_t writes = measure_fronts(all, n, front_us, &waited_longer);
     printf("{\"replies\": %zu, \"overtaken\": %zu, \"errors\": %llu, \"writes\": %zu, "
-           "\"write_wait_p99_us\": %llu, \"queue_ahead_p99_us\": %llu, ",
-           n, count_overtaken(all, n), (unsigned long long)errors, writer->n,
+           "\"write_wait_p99_us\": %llu, \"front_p99_us\": %llu, \"waited_longer\": %zu, ",
+           n, overtaken, (unsigned long long)errors, writes,
            (unsigned long long)quantile(wait_us, writer->n, 0.99),
-           (unsigned long long)quantile(queue_us, writer->n, 0.99));
+           (unsigned long long)quantile(front_us, writes, 0.99), waited_longer);
     free(workers[READERS].samples);
-    free(queue_us);
+    free(front_us);
     free(wait_us);
     free(all);
 }

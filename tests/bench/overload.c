@@ -74,8 +74,12 @@ static struct stated_client *connect_to(const char *url)
     struct stated_client *client;
     options.endpoint = url;
     options.max_calls = CALLS_PER_CLIENT;
-    options.coalesce = false; /* what the server does with each call is measured */
+    /* Every call goes out at once, and what comes back is its outcome: what a client that minds its
+       server would keep back, or send again later, is what the server has to deal with here. */
     options.retry = false;
+    options.number_writes = false;
+    options.max_frames = CALLS_PER_CLIENT;
+    options.max_frame_calls = 1;
     options.number_writes = false;
     if (stated_client_open(&options, &client, &status) != STATED_OK) {
         fprintf(stderr, "overload: %s\n", status.message);
