@@ -213,6 +213,14 @@ wait $server""")
         taken.rmdir()
         self.assert_nothing_left()
 
+    def test_port_that_nobody_listens_on_but_is_taken(self):
+        with socket.socket() as holder:
+            holder.bind(("127.0.0.1", self.port))
+            done = self.run_odd("--once")
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertIn(f"port {self.port} is in use", done.stdout)
+        self.assert_nothing_left()
+
     def test_interrupt_cleans_up(self):
         with subprocess.Popen(self.command("--once"), cwd="/", text=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

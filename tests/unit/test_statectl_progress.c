@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <pty.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,6 +71,7 @@ static void test_a_share_is_nothing_elsewhere(void **state)
 
 int main(void)
 {
+    setenv("TERM", "xterm", 1); /* whatever this runs under */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_share_is_a_bar_on_a_terminal),
         cmocka_unit_test(test_a_share_is_nothing_elsewhere),

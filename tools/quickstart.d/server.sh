@@ -128,7 +128,7 @@ start_server() {
     step "Server: with an empty data directory of its own"
     make_directory
     ipc=ipc://$directory/stated.sock
-    for attempt in 1 2 3; do
+    for attempt in {1..9}; do
         choose_port
         tcp=tcp://127.0.0.1:$port
         # A session of its own, so that Ctrl-C here or a closed terminal does not reach it.
@@ -142,10 +142,12 @@ start_server() {
         fi
         stop_server "$server"
         server=
-        # Someone else may have taken the port since we looked.
-        if [ "$attempt" -eq 3 ] || ! port_in_use "$port"; then
+        # Someone else may have taken the port since we looked, or calls from it.
+        if [ "$attempt" -eq 9 ] || ! grep -q 'the address is in use' "$directory/server.log"; then
             break
         fi
+        note "port $port is in use; trying the next"
+        port=$((port + 1))
     done
     fail "$directory/server.log" "the server did not start"
 }
