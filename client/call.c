@@ -168,8 +168,8 @@ static void admit_uncertainty(const struct call *self, struct stated_status *sta
     }
     struct stated_order order = status->order;
     stated_status_set(status, STATED_UNKNOWN,
-                      "whether %s happened is unknown: its first try was not answered, and a later "
-                      "one was refused with %s: %s",
+                      "whether %s happened is unknown: what became of an earlier try is not known, "
+                      "and a later one was refused with %s: %s",
                       self->method->name, stated_code_name(status->code), status->message);
     status->order = order;
 }

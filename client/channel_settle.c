@@ -105,6 +105,8 @@ void channel_judge_reply(struct channel *self, struct slot *slot, const struct r
                                reply->order.replayed, reply->retry_after_ms, clock_now_ns(),
                                next_random(self), &at_ns);
     slot->retry.refusals++;
+    /* A server that cannot tell leaves it open whatever it says the next time. */
+    slot->retry.doubt = slot->retry.doubt || reply->code == STATED_UNKNOWN;
     /* Answered without its sequence as it was not with it: this server does not know them. */
     self->guarded.plain =
         self->guarded.plain || (slot->plain && reply->code != STATED_UNIMPLEMENTED);

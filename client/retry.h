@@ -25,7 +25,7 @@ struct retry_call {
     bool shared;       /* its last frame held other calls as well */
     uint32_t tries;    /* sent so often */
     uint32_t refusals; /* answered so often that it was not executed now */
-    bool doubt;        /* a try was sent and not answered: it may have been executed */
+    bool doubt;        /* a try was not answered, or with UNKNOWN: it may have been executed */
     uint64_t deadline_ns;
 };
 
