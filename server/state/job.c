@@ -136,6 +136,7 @@ static void run_job(struct job_runner *self, struct job *job)
     struct store_contents contents = {0};
     struct stated_status status = {.code = STATED_OK, .message = ""};
     int fd = -1;
+    job->has_begun = true;
     pthread_mutex_unlock(&self->mutex);
     enum stated_code code = do_job(self, job, &fd, &contents, &status);
     log_end(job, code, &contents, &status);

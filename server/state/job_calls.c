@@ -220,11 +220,14 @@ void job_end(struct job_runner *self, uint64_t id)
     if (self == NULL) {
         return;
     }
+    struct job *never_begun = NULL;
     pthread_mutex_lock(&self->mutex);
     struct job *job = self->guarded.current;
     if (job != NULL && job->view.id == id) {
         job_discard(job);
         pthread_cond_signal(&self->changed);
+        never_begun = job->has_begun ? NULL : job; /* the thread will not see it any more */
     }
     pthread_mutex_unlock(&self->mutex);
+    free(never_begun);
 }

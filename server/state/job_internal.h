@@ -13,12 +13,13 @@ struct job {
     uint64_t ended_ns; /* 0: still running */
     uint64_t heard_ns; /* when somebody last asked about it */
     struct job_view view;
+    bool has_begun;   /* the thread has it */
     bool is_unwanted; /* nobody will ask about it any more */
     int fd;           /* of a snapshot that is done; -1: none */
 };
 
 /* One mutex guards everything but the work itself. The visible job is `current`; the thread works
-   on it, then keeps it until it is ended, and only the thread frees it: closing a large file that
+   on it, then keeps it until it is ended, and frees what it has begun: closing a large file that
    has no name any more takes time, which no call shall wait for. */
 struct job_runner {
     struct store *store;
