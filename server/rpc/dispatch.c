@@ -150,9 +150,9 @@ static bool admit(struct stated_call *call)
     if (code != STATED_OK) {
         return false;
     }
-    bool is_read = call->method->access == STATED_ACCESS_READ;
-    call->entry.light = is_read && admission.light;
-    call->entry.access = !is_read ? GATE_WRITE : admission.bypass ? GATE_BYPASS : GATE_READ;
+    bool is_write = call->method->access == STATED_ACCESS_WRITE;
+    call->entry.light = !is_write && admission.light;
+    call->entry.access = is_write ? GATE_WRITE : admission.bypass ? GATE_BYPASS : GATE_READ;
     return true;
 }
 

@@ -172,10 +172,18 @@ static size_t payload_room(const struct exchange *self)
     return limit > overhead ? limit - overhead : 0;
 }
 
+/* One whose answer is not to be had by asking again: a write that has taken effect, and a call that
+   has waited. */
+static bool has_share(const struct stated_call *call)
+{
+    return call->method != NULL && (call->method->access == STATED_ACCESS_WRITE ||
+                                    call->method->access == STATED_ACCESS_PARK);
+}
+
 size_t exchange_response_share(const struct exchange *self, const struct stated_call *call)
 {
     size_t room = payload_room(self);
-    return call->entry.access == GATE_WRITE ? room / self->n_calls : room;
+    return has_share(call) ? room / self->n_calls : room;
 }
 
 /* A reply that does not fit is replaced by one that says so, without a message if need be. */
@@ -202,12 +210,13 @@ static size_t fit_reply(struct stated_call *call, size_t room)
     return frame_reply_size(&call->reply);
 }
 
-/* Sizes the replies of the writes, or of all other calls; takes what they need from *room. */
-static size_t fit_replies(struct exchange *self, bool writes, size_t *room)
+/* Sizes the replies of the calls with a share, or of all others; takes what they need from *room.
+ */
+static size_t fit_replies(struct exchange *self, bool with_share, size_t *room)
 {
     size_t total = 0;
     for (size_t i = 0; i < self->n_calls; i++) {
-        if ((self->calls[i].entry.access == GATE_WRITE) == writes) {
+        if (has_share(&self->calls[i]) == with_share) {
             size_t size = fit_reply(&self->calls[i], *room);
             size_t payload = size > REPLY_OVERHEAD_BYTES ? size - REPLY_OVERHEAD_BYTES : 0;
             *room -= payload < *room ? payload : *room;
@@ -229,7 +238,7 @@ size_t exchange_reply_size(struct exchange *self)
         struct frame_reply refusal = frame_refusal(self);
         return total + frame_reply_size(&refusal);
     }
-    /* Writes first: they have taken effect, so their replies must not be crowded out by reads. */
+    /* Those with a share first: their replies must not be crowded out by what has none. */
     size_t room = payload_room(self);
     total += fit_replies(self, true, &room);
     total += fit_replies(self, false, &room);

@@ -57,7 +57,7 @@ void exchange_put_reply(struct exchange *self, uint8_t *out);
 
 /* How large the response message of a call of this frame may be, packed: a read gets what the reply
    frame can hold (and is refused later if its neighbours leave too little); a write, whose reply
-   must not be refused once it has taken effect, an equal share. */
+   must not be refused once it has taken effect, an equal share, and so does a call that parks. */
 size_t exchange_response_share(const struct exchange *self, const struct stated_call *call);
 
 /* For struct stated_call: one more call has its outcome. The exchange may be answered and used

@@ -314,6 +314,31 @@ static void test_a_read_too_large_for_the_frame_is_refused_and_the_rest_is_kept(
     stated__v1__reply_frame__free_unpacked(reply, NULL);
 }
 
+static void test_a_large_answer_of_a_call_without_ticket_crowds_out_no_write(void **state)
+{
+    struct harness *self = *state;
+    Stated__V1__ReadRequest large = STATED__V1__READ_REQUEST__INIT;
+    large.limit = MAX_MESSAGE;
+    Stated__V1__ReadRequest full = STATED__V1__READ_REQUEST__INIT;
+    full.limit = MAX_MESSAGE - 256;
+    Stated__V1__Guard guard = STATED__V1__GUARD__INIT;
+    guard.must_case = STATED__V1__GUARD__MUST_VERSION;
+    guard.version = MAX_MESSAGE / 4;
+    Stated__V1__Guard *guards[] = {&guard};
+    Stated__V1__WriteRequest write = STATED__V1__WRITE_REQUEST__INIT;
+    write.n_guards = 1;
+    write.guards = guards;
+    const struct frames_call calls[] = {read_call("test.Counter/Peek", &large),
+                                        read_call("test.Counter/Peek", &full), write_call(&write)};
+    Stated__V1__ReplyFrame *reply = frames_call(&self->frames, calls, 3);
+    assert_refused(reply->replies[0], STATED_RESOURCE_EXHAUSTED, "does not fit the frame");
+    assert_refused(reply->replies[1], STATED_RESOURCE_EXHAUSTED, "does not fit the frame");
+    assert_null(reply->replies[2]->status);
+    assert_true(reply->replies[2]->payload.len > MAX_MESSAGE / 4);
+    assert_true(stated__v1__reply_frame__get_packed_size(reply) <= MAX_MESSAGE);
+    stated__v1__reply_frame__free_unpacked(reply, NULL);
+}
+
 static void test_a_write_with_too_large_a_reply_says_that_it_took_effect(void **state)
 {
     struct harness *self = *state;
@@ -422,6 +447,7 @@ int main(void)
         CASE(test_a_frame_has_consecutive_tickets_and_sees_its_own_order),
         CASE(test_a_failed_handler_fails_alone_and_keeps_its_ticket),
         CASE(test_a_read_too_large_for_the_frame_is_refused_and_the_rest_is_kept),
+        CASE(test_a_large_answer_of_a_call_without_ticket_crowds_out_no_write),
         CASE(test_a_write_with_too_large_a_reply_says_that_it_took_effect),
         CASE(test_a_torn_state_executes_nothing_until_it_is_cleared),
         CASE(test_a_draining_gate_refuses_but_still_answers_none_methods),
