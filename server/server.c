@@ -42,6 +42,10 @@ struct stated_server {
 #define RUN_CALLS 1024
 #define RUN_BYTES ((uint64_t)8 << 20)
 
+/* Frames that keep a message's worth of memory or more for as long as a call of theirs is parked;
+   clients that mean well give a call that waits a frame of its own. */
+#define HELD_FRAMES 128
+
 /* A connection with its share in flight is told so at once when answers take longer than this; the
    few syncs that a burst of writes may take are shorter. */
 #define LONG_WAIT_NS (20 * CLOCK_NS_PER_MS)
@@ -242,6 +246,7 @@ static enum stated_code open_park(struct stated_server *self, struct stated_stat
     const struct park_options options = {
         .max_calls = self->options.max_parked_calls,
         .max_party_calls = self->options.max_parked_calls_per_connection,
+        .max_held_frames = HELD_FRAMES,
     };
     enum stated_code code = park_new(&options, &self->park);
     dispatch_attach_park(&self->dispatch, self->park);

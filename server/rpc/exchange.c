@@ -36,6 +36,10 @@ void exchange_reset(struct exchange *self)
     arena_reset(&self->arena);
     park_free_all(self->parked);
     self->parked = NULL;
+    if (self->is_held) {
+        park_release_frame(self->dispatch->park);
+        self->is_held = false;
+    }
     self->calls = NULL;
     self->n_calls = 0;
     self->party = NULL;
@@ -131,6 +135,11 @@ static struct stated_parked *start_calls(struct exchange *self,
 static void park_calls(struct exchange *self, struct stated_parked *parked)
 {
     struct park *park = self->dispatch->park;
+    self->is_held = self->n_calls > 1 && park_hold_frame(park, parked);
+    if (self->n_calls > 1 && !self->is_held) {
+        exchange_call_done(self);
+        return;
+    }
     self->parked = parked;
     if (self->n_calls == 1) {
         /* Nothing in the arena is needed any more but the call. */

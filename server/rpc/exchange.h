@@ -24,6 +24,7 @@ struct exchange {
     struct stated_call *calls; /* in the arena, or the only one, parked */
     size_t n_calls;
     struct stated_parked *parked; /* of the frame, by `next`; freed with it */
+    bool is_held;                 /* the park counts the frame among those of several calls */
     atomic_size_t open_calls;     /* without an outcome yet, plus one while begin runs */
     enum stated_code frame_code;  /* not OK: the frame as a whole was refused, with frame_message */
     const char *frame_message;

@@ -34,6 +34,7 @@ struct park {
     pthread_cond_t idle;
     struct {
         uint32_t count; /* with those that are about to be parked */
+        uint32_t held_frames;
         struct list all;
         struct list ready;
         struct deadline deadlines;
@@ -197,6 +198,41 @@ struct stated_call *park_take_call(struct stated_parked *parked)
     parked->own.response = NULL;
     parked->call = &parked->own;
     return parked->call;
+}
+
+static void refuse_all(struct park *self, struct stated_parked *first)
+{
+    while (first != NULL) {
+        struct stated_parked *next = first->next;
+        struct stated_call *call = first->call;
+        call->reply.retry_after_ms = RETRY_MS;
+        stated_call_fail(call, STATED_RESOURCE_EXHAUSTED,
+                         "%u frames of several calls are parked, as many as may be: not parked, "
+                         "send this call in a frame of its own",
+                         self->options.max_held_frames);
+        park_abandon(call);
+        call_complete(call);
+        first = next;
+    }
+}
+
+bool park_hold_frame(struct park *self, struct stated_parked *first)
+{
+    pthread_mutex_lock(&self->mutex);
+    bool held = self->guarded.held_frames < self->options.max_held_frames;
+    self->guarded.held_frames += held;
+    pthread_mutex_unlock(&self->mutex);
+    if (!held) {
+        refuse_all(self, first);
+    }
+    return held;
+}
+
+void park_release_frame(struct park *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->guarded.held_frames--;
+    pthread_mutex_unlock(&self->mutex);
 }
 
 void park_free_all(struct stated_parked *first)

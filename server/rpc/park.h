@@ -20,6 +20,9 @@ struct park;
 struct park_options {
     uint32_t max_calls;
     uint32_t max_party_calls; /* of one connection */
+    /* Frames that wait with other calls beside their parked ones: each keeps all its memory, of
+       requests and of what has been answered, until its last call is done. */
+    uint32_t max_held_frames;
 };
 
 /* One call that is parked, or about to be. The park's from park_begin on until it is complete;
@@ -49,6 +52,12 @@ void park_free(struct park *self);
 /* Moves the call out of its frame's arena, into the parked call's own memory, and gives it: nothing
    else of the arena is needed any more. For the only call of a frame, before park_begin. */
 struct stated_call *park_take_call(struct stated_parked *parked);
+
+/* A frame of several calls is about to wait for its parked ones, linked by `next`. True:
+   park_release_frame, once its reply has been encoded. False: as many wait as may, and those calls
+   have failed with RESOURCE_EXHAUSTED and are complete. On the thread that received the frame. */
+bool park_hold_frame(struct park *self, struct stated_parked *first) STATED_MUST_USE;
+void park_release_frame(struct park *self);
 
 /* Frees the parked calls of a frame, linked by `next`, when its reply has been encoded: what they
    answered may point into their memory. NULL is allowed. */

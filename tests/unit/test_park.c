@@ -139,7 +139,7 @@ static const struct stated_method methods[] = {
 static const struct stated_service_type bell_type = {"test.Bell", methods,
                                                      sizeof(methods) / sizeof(methods[0])};
 
-enum { MAX_PARKED = 40, MAX_PARTY = 20, LONG_MS = 60000 };
+enum { MAX_PARKED = 40, MAX_PARTY = 20, MAX_HELD = 3, LONG_MS = 60000 };
 
 struct harness {
     struct dispatch dispatch;
@@ -162,7 +162,8 @@ static int set_up(void **state)
                                          .max_party_calls = 64,
                                          .max_run_calls = 64,
                                          .max_run_bytes = 1 << 20};
-    const struct park_options park = {.max_calls = MAX_PARKED, .max_party_calls = MAX_PARTY};
+    const struct park_options park = {
+        .max_calls = MAX_PARKED, .max_party_calls = MAX_PARTY, .max_held_frames = MAX_HELD};
     pthread_mutex_init(&self->bell.mutex, NULL);
     pthread_cond_init(&self->bell.changed, NULL);
     list_init(&self->bell.listeners);
@@ -492,6 +493,45 @@ static void test_a_frame_is_answered_with_its_last_call(void **state)
     assert_int_equal(self->bell.ended, 2);
 }
 
+static void test_frames_that_keep_their_memory_are_few(void **state)
+{
+    struct harness *self = *state;
+    struct frames held[MAX_HELD];
+    struct wanted wanted[3];
+    struct frames_call calls[] = {call_of(&wanted[0], PARKS, "a", 0, 0),
+                                  call_of(&wanted[1], ANSWERS, "", 0, 0),
+                                  call_of(&wanted[2], PARKS, "b", 0, 0)};
+    calls[1].method = "test.Bell/Read";
+    for (unsigned round = 1; round <= 2; round++) {
+        for (size_t i = 0; i < MAX_HELD; i++) {
+            frames_init(&held[i], &self->dispatch);
+            frames_begin_calls(&held[i], calls, i % 2 == 0 ? 3 : 2);
+        }
+        assert_int_equal(park_count(self->park), 5);
+        /* One more is answered at once, its other call as always. */
+        Stated__V1__ReplyFrame *reply = frames_call(&self->frames, calls, 3);
+        for (size_t i = 0; i < 3; i += 2) {
+            const Stated__V1__Status *status = reply->replies[i]->status;
+            assert_int_equal(status->code, STATED_RESOURCE_EXHAUSTED);
+            assert_non_null(strstr(status->message, "3 frames of several calls"));
+            assert_true(status->retry_after_ms > 0);
+        }
+        assert_null(reply->replies[1]->status);
+        stated__v1__reply_frame__free_unpacked(reply, NULL);
+        assert_int_equal(park_count(self->park), 5);
+        assert_int_equal(self->bell.ended, round * 8 - 6);
+        /* A call with a frame of its own is parked all the same. */
+        begin(&self->frames, PARKS, "alone", 0, 0);
+        assert_int_equal(park_count(self->park), 6);
+        wake_all(&self->bell);
+        assert_answered(&self->frames, STATED_WAKE_CALLED, "alone");
+        for (size_t i = 0; i < MAX_HELD; i++) {
+            stated__v1__reply_frame__free_unpacked(frames_wait(&held[i]), NULL);
+            frames_deinit(&held[i]);
+        }
+    }
+}
+
 static void test_there_are_as_many_as_may_be(void **state)
 {
     struct harness *self = *state;
@@ -604,6 +644,7 @@ int main(void)
         TEST(test_a_party_that_goes_takes_its_calls_along),
         TEST(test_the_transport_hears_of_a_parked_frame_once),
         TEST(test_a_frame_is_answered_with_its_last_call),
+        TEST(test_frames_that_keep_their_memory_are_few),
         TEST(test_there_are_as_many_as_may_be),
         TEST(test_whatever_meets_each_call_ends_once),
     };

@@ -87,8 +87,9 @@ void *stated_call_alloc(struct stated_call *call, size_t size) STATED_MUST_USE;
    said when nothing happened); the caller has gone.
 
    A frame is answered when its last call is, so a call that may be parked should have a frame of
-   its own. Then it also needs the least memory: its request is gone once the handler has returned,
-   and what is to be kept of it has to be copied into the memory that stated_call_park gives. */
+   its own; only 128 others may wait at a time. Then it also needs the least memory: its request is
+   gone once the handler has returned, and what is to be kept of it has to be copied into the memory
+   that stated_call_park gives. */
 struct stated_parked;
 
 /* Why `resume` is called. */
