@@ -29,6 +29,11 @@ void alarm_went_off(struct alarm *self)
     self->is_set = false;
 }
 
+void alarm_stop(struct alarm *self)
+{
+    nng_aio_stop(self->sleep);
+}
+
 void alarm_deinit(struct alarm *self)
 {
     nng_aio_free(self->sleep);

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Guarded by a lock of its owner, which is held around every function but init and deinit. NNG
-   allows that, because it never calls back on the caller's stack. */
+/* Guarded by a lock of its owner, which is held around every function but init, stop and deinit.
+   NNG allows that, because it never calls back on the caller's stack. */
 struct alarm {
     nng_aio *sleep;
     uint64_t at_ns;
@@ -22,6 +22,10 @@ void alarm_set(struct alarm *self, uint64_t at_ns);
 
 /* The callback has come; another one comes only after alarm_set. */
 void alarm_went_off(struct alarm *self);
+
+/* Waits for the callback, if one is to come; there is none after this. Without the lock, and not
+   from the callback. The alarm is not set from now on. */
+void alarm_stop(struct alarm *self);
 
 /* Waits for the callback if it runs, and frees. The alarm is not set. */
 void alarm_deinit(struct alarm *self);

@@ -79,6 +79,13 @@ void async_on_news(void *argument)
     }
 }
 
+void async_close_guests(struct stated_client *client)
+{
+    in_callback = true;
+    guests_close(&client->guests);
+    in_callback = false;
+}
+
 size_t stated_client_dispatch(struct stated_client *client, size_t most)
 {
     struct list slots;

@@ -123,10 +123,12 @@ static enum stated_code open_parts(struct stated_client *self, const ProtobufCAl
         return stated_status_set(status, STATED_RESOURCE_EXHAUSTED,
                                  "no descriptor for the client's events");
     }
+    guests_init(&self->guests);
     pool_init(&self->pool, &self->channel, &self->memory, options->max_calls, async_on_done, self);
     enum stated_code code = open_channel(self, options, status);
     if (code != STATED_OK) {
         pool_deinit(&self->pool);
+        guests_deinit(&self->guests);
         loop_deinit(&self->loop);
     }
     return code;
@@ -179,8 +181,10 @@ void stated_client_close(struct stated_client *client)
     channel_join(&client->channel);
     stated_client_dispatch(client, 0);
     pool_join(&client->pool);
+    async_close_guests(client);
     channel_deinit(&client->channel);
     pool_deinit(&client->pool);
+    guests_deinit(&client->guests);
     loop_deinit(&client->loop);
     client->mark = HANDLE_CLOSED;
     ProtobufCAllocator memory = client->memory;

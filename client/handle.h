@@ -4,6 +4,7 @@
 
 #include "call.h"
 #include "channel.h"
+#include "guests.h"
 #include "loop.h"
 #include "pool.h"
 
@@ -20,6 +21,7 @@ struct stated_client {
     struct channel channel;
     struct pool pool;
     struct loop loop;
+    struct guests guests;
     uint64_t max_message_bytes;
     uint32_t timeout_ms;
     stated_connection_hook on_connection;

@@ -7,7 +7,12 @@
      pausing   the alarm is set
 
    Stopping frees it at once, unless a call is on its way, which is cancelled then, or it is the
-   teller that stops: then on_answer frees it, and tells nothing. */
+   teller that stops: then on_answer frees it, and tells nothing. One that is stopped when the
+   alarm's thread is about to poll is freed when the client closes: a callback of the alarm cannot
+   free the alarm.
+
+   A client that closes has ended the polls, so its watches are told then; one that pauses is told
+   that it cannot go on. What is left is memory, which needs no client. */
 #include "kv_watch.h"
 
 #include "handle.h"
@@ -45,12 +50,16 @@ static bool is_final(enum stated_code code)
 
 static void watch_free(struct stated_kv_watch *self)
 {
+    ProtobufCAllocator memory = self->memory;
+    if (self->client != NULL) {
+        guests_remove(&self->client->guests, &self->guest);
+    }
     alarm_deinit(&self->alarm);
     stated_cancel_free(self->cancel);
     kv_arena_clear(&self->arena);
     pthread_cond_destroy(&self->told);
     pthread_mutex_destroy(&self->lock);
-    memory_give(&self->client->memory, self);
+    memory_give(&memory, self);
 }
 
 static void on_answer(void *argument, const struct stated_status *status,
@@ -83,21 +92,21 @@ static void pause_under_lock(struct stated_kv_watch *self, uint32_t least_ms)
               now_ns + least_ms * CLOCK_NS_PER_MS + random % (most_ms * CLOCK_NS_PER_MS));
 }
 
-/* In state polling, when there is nobody to tell why a poll did not begin: that passes. */
-static void poll_or_pause(struct stated_kv_watch *self)
+/* In state polling, when there is nobody to tell why a poll did not begin: that passes. True when
+   the watch was stopped meanwhile, and is left to the caller. */
+static bool poll_or_pause(struct stated_kv_watch *self)
 {
     struct stated_status status;
-    if (poll_once(self, &status) != STATED_OK) {
-        pthread_mutex_lock(&self->lock);
-        bool stopped = self->stopped;
-        if (!stopped) {
-            pause_under_lock(self, status.retry_after_ms);
-        }
-        pthread_mutex_unlock(&self->lock);
-        if (stopped) {
-            watch_free(self);
-        }
+    if (poll_once(self, &status) == STATED_OK) {
+        return false;
     }
+    pthread_mutex_lock(&self->lock);
+    bool stopped = self->stopped;
+    if (!stopped && !self->closing) {
+        pause_under_lock(self, status.retry_after_ms);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return stopped;
 }
 
 static void on_alarm(void *argument)
@@ -105,13 +114,13 @@ static void on_alarm(void *argument)
     struct stated_kv_watch *self = argument;
     pthread_mutex_lock(&self->lock);
     alarm_went_off(&self->alarm);
-    bool goes_on = !self->stopped && self->state == WATCH_PAUSING;
+    bool goes_on = !self->stopped && !self->closing && self->state == WATCH_PAUSING;
     if (goes_on) {
         self->state = WATCH_POLLING;
     }
     pthread_mutex_unlock(&self->lock);
     if (goes_on) {
-        poll_or_pause(self);
+        (void)poll_or_pause(self); /* if it was stopped, on_close frees it */
     }
 }
 
@@ -179,8 +188,47 @@ static void on_answer(void *argument, const struct stated_status *status,
     pthread_mutex_unlock(&self->lock);
     if (is_ours) {
         watch_free(self);
-    } else if (next == WATCH_POLLING) {
-        poll_or_pause(self);
+    } else if (next == WATCH_POLLING && poll_or_pause(self)) {
+        watch_free(self);
+    }
+}
+
+static void tell_closed(struct stated_kv_watch *self)
+{
+    struct stated_status status;
+    stated_status_set(&status, STATED_CANCELLED, "the watch ended: the client was closed");
+    if (self->on_end != NULL) {
+        self->on_end(self->argument, &status);
+    }
+}
+
+/* No call is on its way, but the alarm may be set, or its callback find out that none can begin. */
+static void on_close(struct guest *guest)
+{
+    struct stated_kv_watch *self = CONTAINER_OF(guest, struct stated_kv_watch, guest);
+    pthread_mutex_lock(&self->lock);
+    self->closing = true;
+    pthread_mutex_unlock(&self->lock);
+    alarm_stop(&self->alarm);
+    stated_cancel_free(self->cancel);
+    self->cancel = NULL;
+    self->client = NULL;
+
+    pthread_mutex_lock(&self->lock);
+    bool is_ours = self->stopped; /* to free */
+    bool tells = !is_ours && self->state != WATCH_ENDED;
+    self->state = tells ? WATCH_TELLING : WATCH_ENDED;
+    self->teller = pthread_self();
+    pthread_mutex_unlock(&self->lock);
+    if (tells) {
+        tell_closed(self);
+    }
+    pthread_mutex_lock(&self->lock);
+    is_ours = is_ours || self->stopped_by_teller;
+    self->state = WATCH_ENDED;
+    pthread_mutex_unlock(&self->lock);
+    if (is_ours) {
+        watch_free(self);
     }
 }
 
@@ -208,9 +256,11 @@ static struct stated_kv_watch *watch_new(struct stated_client *client,
     if (self == NULL) {
         return NULL;
     }
-    *self = (struct stated_kv_watch){.client = client,
+    *self = (struct stated_kv_watch){.guest = {.on_close = on_close},
+                                     .client = client,
+                                     .memory = client->memory,
                                      .cancel = stated_cancel_new(client),
-                                     .arena = {.memory = &client->memory}};
+                                     .arena = {.memory = &self->memory}};
     if (self->cancel == NULL || alarm_init(&self->alarm, on_alarm, self) != 0) {
         stated_cancel_free(self->cancel);
         memory_give(&client->memory, self);
@@ -220,6 +270,7 @@ static struct stated_kv_watch *watch_new(struct stated_client *client,
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->told, NULL);
     self->state = WATCH_POLLING;
+    guests_add(&client->guests, &self->guest);
     return self;
 }
 

@@ -3,6 +3,7 @@
 #define STATED_CLIENT_KV_WATCH_H
 
 #include "alarm.h"
+#include "guests.h"
 #include "kv_arena.h"
 #include "kv_range.h"
 
@@ -22,8 +23,10 @@ enum watch_state {
 };
 
 struct stated_kv_watch {
-    struct stated_client *client;
-    struct stated_cancel *cancel; /* of its calls */
+    struct guest guest;           /* of the client */
+    struct stated_client *client; /* NULL once it is closed */
+    ProtobufCAllocator memory;    /* the client's, which it outlives */
+    struct stated_cancel *cancel; /* of its calls; NULL once the client is closed */
     struct kv_selector selector;
     stated_kv_watch_events on_events;
     stated_kv_watch_end on_end; /* NULL = not wanted */
@@ -39,6 +42,7 @@ struct stated_kv_watch {
     enum watch_state state;
     bool stopped;
     bool stopped_by_teller;
+    bool closing; /* the client is; the alarm is not set any more */
     pthread_t teller;
     struct alarm alarm;
     uint64_t next_revision; /* read without the lock by whoever polls or tells, the only writer */

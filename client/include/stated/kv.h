@@ -304,10 +304,11 @@ struct stated_kv_watch_options {
    restarts: the watch goes on by itself where it was. It ends when that is impossible:
    OUT_OF_RANGE, the server no longer keeps a change that it has not told; INVALID_ARGUMENT, what it
    watches is no range; UNIMPLEMENTED; PERMISSION_DENIED; UNAUTHENTICATED; RESOURCE_EXHAUSTED, what
-   one revision changed does not fit a reply, or the server holds as many watches as it may.
-   on_events is not NULL; argument is for both callbacks. *watch is NULL on an error and
-   otherwise the caller's, to end with stated_kv_watch_stop before the client is closed. Waits for
-   one short call if from_revision is 0, and otherwise does not block. */
+   one revision changed does not fit a reply, or the server holds as many watches as it may;
+   CANCELLED, the client was closed, which may be told on the thread that closes it. on_events is
+   not NULL; argument is for both callbacks. *watch is NULL on an error and otherwise the caller's,
+   to end with stated_kv_watch_stop, before the client is closed or after. Waits for one short call
+   if from_revision is 0, and otherwise does not block. */
 STATED_API enum stated_code stated_kv_watch_start(struct stated_client *client,
                                                   const struct stated_kv_range *range,
                                                   const struct stated_kv_watch_options *options,
