@@ -186,9 +186,7 @@ static void on_answer(void *argument, const struct stated_status *status,
     }
     pthread_cond_broadcast(&self->told);
     pthread_mutex_unlock(&self->lock);
-    if (is_ours) {
-        watch_free(self);
-    } else if (next == WATCH_POLLING && poll_or_pause(self)) {
+    if (is_ours || (next == WATCH_POLLING && poll_or_pause(self))) {
         watch_free(self);
     }
 }

@@ -55,7 +55,7 @@ void loop_take(struct loop *self, size_t most, struct list *slots, bool *news)
     pthread_mutex_lock(&self->lock);
     *news = self->guarded.news;
     self->guarded.news = false;
-    for (size_t i = 0; i < most && !list_is_empty(&self->guarded.done); i++) {
+    for (size_t i = *news ? 1 : 0; i < most && !list_is_empty(&self->guarded.done); i++) {
         list_push_back(slots, list_pop_front(&self->guarded.done));
     }
     if (list_is_empty(&self->guarded.done)) {

@@ -31,7 +31,7 @@ void loop_push(struct loop *self, struct slot *slot);
 /* The connection's state waits. Any thread. */
 void loop_push_news(struct loop *self);
 
-/* Takes up to `most` slots, in order, and whether there is news. Clears the descriptor unless
+/* Takes up to `most` of whether there is news, and slots, in order. Clears the descriptor unless
    something stays. */
 void loop_take(struct loop *self, size_t most, struct list *slots, bool *news);
 

@@ -132,6 +132,25 @@ static void test_a_few_at_a_time(void **state)
     echo_double_stop(&server);
 }
 
+/* The connection's news count, too. */
+static void test_no_more_than_wanted(void **state)
+{
+    (void)state;
+    struct echo_double server;
+    struct tally tally;
+    open_tally(&tally, &server);
+    start(&tally, 1, NULL);
+    /* The reply to this one comes after the other's. */
+    assert_int_equal(echo_double_call(tally.client, &read_method, NULL, 2, NULL), STATED_OK);
+    assert_int_equal(stated_client_dispatch(tally.client, 1), 1);
+    assert_int_equal(tally.ended, 0);
+    assert_true(is_readable(tally.client, 0));
+    assert_int_equal(stated_client_dispatch(tally.client, 1), 1);
+    assert_int_equal(tally.ended, 1);
+    stated_client_close(tally.client);
+    echo_double_stop(&server);
+}
+
 static void test_a_thread_may_wait_beside_the_loop(void **state)
 {
     (void)state;
@@ -182,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_loop),
         cmocka_unit_test(test_a_few_at_a_time),
+        cmocka_unit_test(test_no_more_than_wanted),
         cmocka_unit_test(test_a_thread_may_wait_beside_the_loop),
         cmocka_unit_test(test_close_runs_what_is_left),
         cmocka_unit_test(test_without_the_option),
