@@ -119,6 +119,9 @@ static void take_values(struct settings *self, struct options *options)
     options->server.workers = (uint32_t)number_of(self, KEY_WORKERS);
     options->server.max_queued_calls = (uint32_t)number_of(self, KEY_MAX_QUEUE);
     options->server.max_message_bytes = number_of(self, KEY_MAX_MESSAGE);
+    if (options->server.max_queued_bytes < options->server.max_message_bytes) {
+        options->server.max_queued_bytes = options->server.max_message_bytes;
+    }
     options->server.max_connections = (uint32_t)number_of(self, KEY_MAX_CONNECTIONS);
     options->server.max_parked_calls = (uint32_t)number_of(self, KEY_MAX_PARKED);
     options->server.default_timeout_ms = (uint32_t)number_of(self, KEY_DEFAULT_TIMEOUT);

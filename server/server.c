@@ -74,6 +74,10 @@ static enum stated_code check_options(const struct stated_server_options *option
         return refuse_option(status, "max_message_bytes", options->max_message_bytes,
                              "4096 to 1073741824");
     }
+    if (options->max_queued_bytes < options->max_message_bytes) {
+        return refuse_option(status, "max_queued_bytes", options->max_queued_bytes,
+                             "at least max_message_bytes, or a large call would never be admitted");
+    }
     if (options->max_connections < 1) {
         return refuse_option(status, "max_connections", options->max_connections, "at least 1");
     }

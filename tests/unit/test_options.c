@@ -112,6 +112,18 @@ static void test_defaults_are_usable(void **state)
     options_deinit(&options);
 }
 
+static void test_the_queue_has_room_for_the_largest_message(void **state)
+{
+    (void)state;
+    struct options options;
+    assert_true(READ(&options, "--max-message=4k", ));
+    assert_int_equal(options.server.max_queued_bytes, 64 << 20);
+    options_deinit(&options);
+    assert_true(READ(&options, "--max-message=128m", ));
+    assert_int_equal(options.server.max_queued_bytes, 128 << 20);
+    options_deinit(&options);
+}
+
 static void test_flag_beats_environment_beats_file_beats_default(void **state)
 {
     (void)state;
@@ -255,6 +267,7 @@ int main(void)
         CASE(test_numbers_have_units),
         CASE(test_what_is_no_number_is_refused),
         CASE(test_defaults_are_usable),
+        CASE(test_the_queue_has_room_for_the_largest_message),
         CASE(test_flag_beats_environment_beats_file_beats_default),
         CASE(test_what_is_stored_has_bounds),
         CASE(test_endpoints_come_whole_from_one_source),

@@ -139,7 +139,7 @@ struct stated_server_options {
     size_t n_listen;
     uint32_t workers; /* threads that execute calls; at least 2 */
     uint32_t max_queued_calls;
-    uint64_t max_queued_bytes;
+    uint64_t max_queued_bytes;  /* of requests; at least max_message_bytes */
     uint64_t max_message_bytes; /* of a frame, either way */
     uint32_t max_connections;
     uint32_t max_calls_per_frame;
