@@ -174,12 +174,11 @@ static void admit_uncertainty(const struct call *self, struct stated_status *sta
     status->order = order;
 }
 
-static void fill_info(const struct call *self, const struct outcome *outcome)
+void call_fill_info(const struct call *self, uint32_t tries, uint64_t sequence)
 {
     struct stated_call_info *info = self->info;
     if (info != NULL) {
-        struct stated_call_info whole = {
-            .size = info->size, .tries = outcome->tries, .sequence = outcome->sequence};
+        struct stated_call_info whole = {.size = info->size, .tries = tries, .sequence = sequence};
         memcpy(info, &whole, info->size < sizeof(whole) ? info->size : sizeof(whole));
     }
 }
@@ -189,7 +188,7 @@ enum stated_code call_conclude(const struct call *self, const struct outcome *ou
                                struct stated_status *status)
 {
     *response = NULL;
-    fill_info(self, outcome);
+    call_fill_info(self, outcome->tries, outcome->sequence);
     if (outcome->error == 0) {
         enum stated_code code = reply_read(self->method, &outcome->reply, outcome->endpoint,
                                            context->memory, response, status);

@@ -28,6 +28,9 @@ struct call {
    when its time is over, a while for that answer to arrive. */
 uint64_t call_wait_until_ns(const struct call *self);
 
+/* Tells the caller's info, if it wants one. */
+void call_fill_info(const struct call *self, uint32_t tries, uint64_t sequence);
+
 /* Puts the packed request into the slot. INVALID_ARGUMENT, and a message that says by how much,
    when its frame would be larger than max_message_bytes; RESOURCE_EXHAUSTED when memory is out. */
 enum stated_code call_encode(const struct call *self, const ProtobufCMessage *request,

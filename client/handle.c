@@ -40,12 +40,14 @@ struct call handle_make_call(const struct stated_client *client,
 {
     struct stated_call_options known = read_options(options);
     uint32_t timeout_ms = known.timeout_ms == 0 ? client->timeout_ms : known.timeout_ms;
-    return (struct call){.method = method,
-                         .timeout_ms = timeout_ms,
-                         .deadline_ns = clock_now_ns() + timeout_ms * CLOCK_NS_PER_MS,
-                         .once = known.once,
-                         .info = known.info,
-                         .cancel = known.cancel};
+    struct call call = {.method = method,
+                        .timeout_ms = timeout_ms,
+                        .deadline_ns = clock_now_ns() + timeout_ms * CLOCK_NS_PER_MS,
+                        .once = known.once,
+                        .info = known.info,
+                        .cancel = known.cancel};
+    call_fill_info(&call, 0, 0); /* it may not even begin */
+    return call;
 }
 
 enum stated_code handle_conclude(struct stated_client *client, const struct slot *slot,

@@ -1,5 +1,7 @@
 #include "reply.h"
 
+#include "memory.h"
+
 enum stated_code reply_refuse(const struct stated_client_method *method, const char *endpoint,
                               const char *what, struct stated_status *status)
 {
@@ -43,6 +45,52 @@ static enum stated_code read_status(const struct reply_view *reply, struct state
     return reply->code;
 }
 
+/* An allocator that notices when there is no memory. */
+struct watched {
+    ProtobufCAllocator *memory;
+    bool failed;
+};
+
+static void *watched_take(void *argument, size_t bytes)
+{
+    struct watched *self = argument;
+    void *taken = memory_take(self->memory, bytes);
+    self->failed = self->failed || taken == NULL;
+    return taken;
+}
+
+static void watched_give(void *argument, void *memory)
+{
+    const struct watched *self = argument;
+    memory_give(self->memory, memory);
+}
+
+/* Unpacks once more what could not be unpacked, to learn why. NULL, and *status says so. */
+static ProtobufCMessage *unpack_again(const struct stated_client_method *method,
+                                      const struct reply_view *reply, const char *endpoint,
+                                      ProtobufCAllocator *memory, enum stated_code *code,
+                                      struct stated_status *status)
+{
+    struct watched watched = {.memory = memory};
+    ProtobufCAllocator allocator = {
+        .alloc = watched_take, .free = watched_give, .allocator_data = &watched};
+    ProtobufCMessage *response = protobuf_c_message_unpack(method->response, &allocator,
+                                                           reply->payload_bytes, reply->payload);
+    if (response != NULL) {
+        return response;
+    }
+    if (watched.failed) {
+        bool writes = method->access == STATED_ACCESS_WRITE;
+        *code = stated_status_set(status, writes ? STATED_UNKNOWN : STATED_RESOURCE_EXHAUSTED,
+                                  "no memory for the response of %s%s", method->name,
+                                  writes ? ", which the server has executed" : "; ask for less");
+    } else {
+        *code =
+            reply_refuse(method, endpoint, "a payload that is not its response message", status);
+    }
+    return NULL;
+}
+
 enum stated_code reply_read(const struct stated_client_method *method,
                             const struct reply_view *reply, const char *endpoint,
                             ProtobufCAllocator *memory, ProtobufCMessage **response,
@@ -53,8 +101,11 @@ enum stated_code reply_read(const struct stated_client_method *method,
         *response = protobuf_c_message_unpack(method->response, memory, reply->payload_bytes,
                                               reply->payload);
         if (*response == NULL) {
-            return reply_refuse(method, endpoint, "a payload that is not its response message",
-                                status);
+            enum stated_code code = STATED_OK;
+            *response = unpack_again(method, reply, endpoint, memory, &code, status);
+            if (*response == NULL) {
+                return code;
+            }
         }
     }
     return read_status(reply, status);

@@ -6,8 +6,9 @@
 
 #include "stated/client.h"
 
-/* *response is NULL unless OK, and then in the allocator's memory and the caller's. A payload that
-   is not the method's response is refused as below. status may be NULL. Any thread. */
+/* *response is NULL unless OK, and then in the allocator's memory and the caller's. Without memory
+   for it RESOURCE_EXHAUSTED, or for a WRITE UNKNOWN; a payload that is not the method's response is
+   refused as below. status may be NULL. Any thread. */
 enum stated_code reply_read(const struct stated_client_method *method,
                             const struct reply_view *reply, const char *endpoint,
                             ProtobufCAllocator *memory, ProtobufCMessage **response,

@@ -341,10 +341,17 @@ static void test_a_request_over_the_limit(void **state)
     request.after = (ProtobufCBinaryData){.len = sizeof(large), .data = large};
     ProtobufCMessage *response;
     struct stated_status status;
-    assert_int_equal(
-        stated_client_call(scene.client, &write_method, NULL, &request.base, &response, &status),
-        STATED_INVALID_ARGUMENT);
+    struct stated_call_info info = STATED_CALL_INFO_INIT;
+    struct stated_call_options options = STATED_CALL_OPTIONS_INIT;
+    options.info = &info;
+    info.tries = 7; /* of the call before */
+    info.sequence = 7;
+    assert_int_equal(stated_client_call(scene.client, &write_method, &options, &request.base,
+                                        &response, &status),
+                     STATED_INVALID_ARGUMENT);
     assert_null(response);
+    assert_int_equal(info.tries, 0);
+    assert_int_equal(info.sequence, 0);
     assert_non_null(strstr(status.message, "a message may have 1048576"));
     close_scene(&scene);
 }
