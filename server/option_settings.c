@@ -1,5 +1,7 @@
 #include "option_settings.h"
 
+#include "config_lines.h"
+
 #include <argp.h>
 #include <ctype.h>
 #include <errno.h>
@@ -30,8 +32,11 @@ const struct option_kind option_kinds[N_KEYS] = {
     [KEY_MAX_CONNECTIONS] = {"max-connections", "N", OPTION_COUNT, 1, 1 << 20, "1024",
                              "Connections at a time; more are closed at once. Default: 1024"},
     [KEY_MAX_PARKED] = {"max-parked", "N", OPTION_COUNT, 0, 1 << 20, "16384",
-                        "Watches that may wait at a time; more are refused. A connection may have "
-                        "4096 of them. Default: 16384"},
+                        "Watches that may wait at a time; more are refused. Default: 16384"},
+    [KEY_MAX_PARKED_PER_CONNECTION] = {"max-parked-per-connection", "N", OPTION_COUNT, 0, 1 << 20,
+                                       "4096",
+                                       "Watches of one connection that may wait at a time; more "
+                                       "are refused. Default: 4096"},
     [KEY_DEFAULT_TIMEOUT] = {"default-timeout", "MS", OPTION_MILLISECONDS, 1, 600000, "5s",
                              "Time a call has that names none; takes ms, s, m. Default: 5s"},
     [KEY_IDLE_TIMEOUT] = {"idle-timeout", "MS", OPTION_MILLISECONDS, 100, 86400000, "5m",
@@ -220,6 +225,10 @@ static int take_line(void *context, const char *section, const char *name, const
         if (strcmp(option_kinds[i].name, name) == 0) {
             char source[sizeof(self->listen_source)];
             snprintf(source, sizeof(source), "%s in %s", name, self->config);
+            if (i != KEY_LISTEN && strcmp(self->values[i].source, source) == 0) {
+                settings_complain(self, "%s is given twice", name);
+                return 0;
+            }
             set(self, (enum option_key)i, value, source);
             return 1;
         }
@@ -236,9 +245,15 @@ static void read_config(struct settings *self)
     if (self->config == NULL) {
         return;
     }
-    errno = 0;
-    int line = ini_parse(self->config, take_line, self);
-    if (line == -1) {
+    FILE *file = fopen(self->config, "r");
+    if (file == NULL) {
+        settings_complain(self, "cannot read the config file %s: %s", self->config,
+                          strerror(errno));
+        return;
+    }
+    struct config_lines lines = {.file = file};
+    int line = ini_parse_stream(config_lines_next, &lines, take_line, self);
+    if (ferror(file)) {
         settings_complain(self, "cannot read the config file %s: %s", self->config,
                           strerror(errno));
     } else if (line != 0) {
@@ -247,7 +262,10 @@ static void read_config(struct settings *self)
         self->error[0] = '\0';
         settings_complain(self, "%s, line %d: %s", self->config, line,
                           why[0] != '\0' ? why : "not of the form \"name = value\"");
+    } else if (lines.mistake != NULL) {
+        settings_complain(self, "%s, line %d: %s", self->config, lines.line, lines.mistake);
     }
+    fclose(file);
 }
 
 void settings_deinit(struct settings *self)

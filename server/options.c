@@ -124,6 +124,8 @@ static void take_values(struct settings *self, struct options *options)
     }
     options->server.max_connections = (uint32_t)number_of(self, KEY_MAX_CONNECTIONS);
     options->server.max_parked_calls = (uint32_t)number_of(self, KEY_MAX_PARKED);
+    options->server.max_parked_calls_per_connection =
+        (uint32_t)number_of(self, KEY_MAX_PARKED_PER_CONNECTION);
     options->server.default_timeout_ms = (uint32_t)number_of(self, KEY_DEFAULT_TIMEOUT);
     options->server.idle_timeout_ms = (uint32_t)number_of(self, KEY_IDLE_TIMEOUT);
     options->server.inline_light_reads = switch_of(self, KEY_INLINE_READS);

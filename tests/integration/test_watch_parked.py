@@ -114,6 +114,17 @@ class Parked(unittest.TestCase):
             self.wait_parked(served, good, 0)
             self.assertEqual(len(good.watch(sp.key(b"a"), 1).events), 1)
 
+    def test_a_connection_has_its_share(self):
+        with server.Server("--max-parked-per-connection", "5") as served, served.client() as good:
+            with served.client("tcp") as greedy, served.client("tcp") as other:
+                self.park(served, [greedy], 5)
+                self.wait_parked(served, good, 5)
+                reply = greedy.reply(sp.WATCH, sp.watch_request(sp.key(b"a")), 1000)
+                self.assertEqual(reply.status.code, rpc_pb2.CODE_RESOURCE_EXHAUSTED)
+                self.assertIn("5", reply.status.message)
+                self.park(served, [other], 5)
+                self.wait_parked(served, good, 10)
+
     def test_they_do_not_use_up_what_ordinary_calls_need(self):
         # Slots for some 64 frames, and 64 frames in flight for each connection.
         with server.Server("--max-queue", "1") as served, served.client() as good:

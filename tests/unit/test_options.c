@@ -72,14 +72,19 @@ static bool read_words(struct options *options, const char *const *words)
 #define READ(options, ...) read_words((options), (const char *const[]){"stated", __VA_ARGS__ NULL})
 
 /* Makes a config file and names it in the environment. */
-static void write_config(const char *text, char path[32])
+static void write_config_bytes(const char *text, size_t length, char path[32])
 {
     strcpy(path, "/tmp/stated-options-XXXXXX");
     int file = mkstemp(path);
     assert_true(file >= 0);
-    assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
+    assert_int_equal(write(file, text, length), (ssize_t)length);
     close(file);
     setenv("STATED_CONFIG", path, 1);
+}
+
+static void write_config(const char *text, char path[32])
+{
+    write_config_bytes(text, strlen(text), path);
 }
 
 static int clear_environment(void **state)
@@ -257,6 +262,45 @@ static void test_a_wrong_value_is_named_with_its_source(void **state)
     write_config("workers 8\n", path);
     COMPLAINS("line 1: not of the form \"name = value\"", );
     unlink(path);
+    write_config("workers = 8\nmax-queue = 9\nworkers = 9\n", path);
+    COMPLAINS("line 3: workers is given twice", );
+    unlink(path);
+}
+
+/* No line is cut, or joined to the one before it, without a word. */
+static void test_lines_of_a_config_file_are_whole(void **state)
+{
+    (void)state;
+    static const char with_nul[] = "workers = 8\nmax-queue = 1\0"
+                                   "00\nretention-revisions = 7\n";
+    char path[32];
+    char text[1024];
+    struct options options;
+    write_config_bytes(with_nul, sizeof(with_nul) - 1, path);
+    COMPLAINS("line 2: it has a NUL byte", );
+    unlink(path);
+    snprintf(text, sizeof(text), "workers = 8\ndata-dir = /%0200d\n", 1);
+    write_config(text, path);
+    COMPLAINS("line 2: it is longer than the 199 bytes", );
+    unlink(path);
+    /* What would begin the next line, were the comment cut, is no option. */
+    snprintf(text, sizeof(text), "workers = 8\n  # %0195d\n#%0198dmax-queue = x\n  max-queue = 9",
+             1, 1);
+    write_config(text, path);
+    assert_true(READ(&options, "--max-parked-per-connection=7", ));
+    assert_int_equal(options.server.workers, 8);
+    assert_int_equal(options.server.max_queued_calls, 9);
+    assert_int_equal(options.server.max_parked_calls_per_connection, 7);
+    options_deinit(&options);
+    /* The longest line. */
+    snprintf(text, sizeof(text), "data-dir = /%0187d", 1);
+    assert_int_equal(strlen(text), 199);
+    unlink(path);
+    write_config(text, path);
+    assert_true(READ(&options, ));
+    assert_string_equal(options.data_dir, text + strlen("data-dir = "));
+    options_deinit(&options);
+    unlink(path);
 }
 
 #define CASE(name) cmocka_unit_test_setup(name, clear_environment)
@@ -271,6 +315,7 @@ int main(void)
         CASE(test_flag_beats_environment_beats_file_beats_default),
         CASE(test_what_is_stored_has_bounds),
         CASE(test_endpoints_come_whole_from_one_source),
+        CASE(test_lines_of_a_config_file_are_whole),
         CASE(test_the_last_of_a_flag_given_twice_counts),
         CASE(test_a_wrong_value_is_named_with_its_source),
     };
