@@ -85,6 +85,26 @@ class Watch(OneServer):
         self.parked(1)
         self.assertEqual(watching.end(signal.SIGTERM), (143, b"", ""))
 
+    def test_it_ends_with_the_reader_of_what_it_prints(self):
+        """Also when there is nothing to print: as in `statectl watch --from 1 | head -1`."""
+        first = self.client.put(b"a", b"1").revision
+        watching = Watching(self.served, "--from", str(first))
+        watching.event()
+        self.parked(1)
+        watching.popen.stdout.close()
+        self.assertEqual(watching.popen.wait(statectl.LIMIT_S), 128 + signal.SIGPIPE)
+        self.assertEqual(watching.popen.stderr.read(), b"")
+        watching.popen.stderr.close()
+        self.parked(0)
+
+    def test_a_command_needs_no_reader(self):
+        watching = Watching(self.served, "--limit", "1", "--", "true")
+        self.parked(1)
+        watching.popen.stdout.close()
+        self.client.put(b"a", b"1")
+        self.assertEqual(watching.popen.wait(statectl.LIMIT_S), 0)
+        watching.popen.stderr.close()
+
     def test_formats(self):
         first = self.client.put(b"a", b"1").revision
         self.client.put(b"a", b"two\nlines")

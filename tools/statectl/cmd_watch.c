@@ -101,6 +101,7 @@ static int run(struct ctl *ctl, int argc, char **argv)
         !take_selector(ctl, &self, &arguments, &select)) {
         return EXIT_USAGE;
     }
+    self.follow.needs_output = self.command == NULL;
     interrupt_defer();
     event_print_init(&self.print, output_choose(ctl->format, OUTPUT_JSONL));
     int code = follow_run(&self.follow, ctl);
@@ -114,8 +115,9 @@ const struct command cmd_watch = {
     .summary = "show changes as they happen, or run a command for each",
     .help =
         "Of one key, of those with a prefix, or of all. Goes on by itself when the connection was "
-        "lost or the server has been restarted, and misses nothing; ends with Ctrl-C. When that is "
-        "not possible because the server keeps the changes no more, it says so and ends with 75; "
+        "lost or the server has been restarted, and misses nothing; ends with Ctrl-C, "
+        "or when nobody reads what it prints any more. When going on is not possible because the "
+        "server keeps the changes no more, it says so and ends with 75; "
         "with --from, a later run goes on where an earlier one ended.\n\n"
         "On a terminal a change is a row, elsewhere a JSON line. With -o raw a line is \"put\" or "
         "\"delete\", REVISION, KEY and, of a put, VALUE, with tabs in between.\n\n"

@@ -7,6 +7,7 @@
 #include "stated/v1/state.stated-client.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -30,12 +31,17 @@ static void note_outcome(void *argument, const struct stated_status *status,
     eventfd_write(self->ready, 1);
 }
 
-/* Until the reply is there, or a signal is, which ends the call. */
-static void wait_for(struct outcome *self, struct ctl *ctl)
+/* Until the reply is there, or a signal is, which ends the call; or until the reader of the output
+   is gone, of which nobody who writes nothing would be told. */
+static void wait_for(const struct follow *follow, struct outcome *self, struct ctl *ctl)
 {
     struct pollfd fds[] = {{.fd = self->ready, .events = POLLIN},
-                           {.fd = interrupt_fd(), .events = POLLIN}};
-    while (poll(fds, 2, -1) < 0) {
+                           {.fd = interrupt_fd(), .events = POLLIN},
+                           {.fd = follow->needs_output ? STDOUT_FILENO : -1}};
+    while (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0) {
+    }
+    if (fds[2].revents != 0) {
+        raise(SIGPIPE);
     }
     if (fds[0].revents == 0) {
         ctl_deinit(ctl); /* once it is closed, note_outcome has been called */
@@ -60,7 +66,7 @@ static Stated__V1__WatchResponse *call(const struct follow *self, struct ctl *ct
     options.timeout_ms = self->no_wait ? ctl->timeout_ms : WAIT_MS;
     if (stated_v1_state_service_watch_async(ctl->client, &options, &request, note_outcome, &outcome,
                                             status) == STATED_OK) {
-        wait_for(&outcome, ctl);
+        wait_for(self, &outcome, ctl);
         *status = outcome.status;
     }
     close(outcome.ready);

@@ -18,6 +18,7 @@ struct follow {
     const Stated__V1__Selector *select;
     uint64_t next_revision; /* where to begin, then where to go on; 0 = with what comes next */
     bool no_wait;           /* only what there is already; a lost connection is an error */
+    bool needs_output;      /* when nobody reads standard output any more, all ends as by SIGPIPE */
     /* Called with each event, in order. FOLLOW_ON, or the exit code to end with. */
     int (*event)(void *argument, const Stated__V1__Event *event);
     void *argument;
