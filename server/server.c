@@ -347,6 +347,22 @@ static bool shut_down(struct stated_server *self)
     return true;
 }
 
+/* While somebody can still be told: the store outlives the server. */
+static void settle_store(struct stated_server *self)
+{
+    if (self->store != NULL && self->store->ops->settle != NULL) {
+        self->store->ops->settle(self->store);
+    }
+}
+
+static const char *read_failure(struct stated_server *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    const char *failure = self->guarded.failure;
+    pthread_mutex_unlock(&self->mutex);
+    return failure;
+}
+
 enum stated_code stated_server_join(struct stated_server *server, struct stated_status *status)
 {
     pthread_mutex_lock(&server->mutex);
@@ -357,14 +373,15 @@ enum stated_code stated_server_join(struct stated_server *server, struct stated_
     server->guarded.state = SERVER_STOPPED;
     pthread_mutex_unlock(&server->mutex);
 
-    bool drained = !serving || shut_down(server);
-    if (server->guarded.failure != NULL) {
-        return stated_status_set(status, STATED_DATA_LOSS, "%s", server->guarded.failure);
-    }
-    if (!drained) {
+    if (serving && !shut_down(server)) { /* even when the store failed: nothing can be closed */
         return stated_status_set(status, STATED_DEADLINE_EXCEEDED,
                                  "calls were still in flight after %u ms",
                                  server->options.drain_timeout_ms);
+    }
+    settle_store(server);
+    const char *failure = read_failure(server);
+    if (failure != NULL) {
+        return stated_status_set(status, STATED_DATA_LOSS, "%s", failure);
     }
     return stated_status_set(status, STATED_OK, "%s", "");
 }
@@ -405,6 +422,9 @@ void stated_server_free(struct stated_server *server)
         struct server_part *part = server->parts;
         server->parts = part->next;
         part->release(part);
+    }
+    if (server->store != NULL) {
+        server->store->failed = NULL;
     }
     dispatch_deinit(&server->dispatch);
     pthread_cond_destroy(&server->changed);

@@ -79,6 +79,11 @@ static void close_store(struct store *store)
     free_store(self);
 }
 
+static void settle(struct store *store)
+{
+    lmdb_flusher_stop(of_store(store));
+}
+
 static void notify(struct store *store, store_committed committed, void *argument)
 {
     struct lmdb_store *self = of_store(store);
@@ -96,6 +101,7 @@ static const struct store_ops operations = {
     .notify = notify,
     .snapshot = lmdb_snapshot_save,
     .check = lmdb_check_store,
+    .settle = settle,
     .close = close_store,
 };
 

@@ -177,7 +177,12 @@ struct store_ops {
     enum stated_code (*check)(struct store *self, const struct store_task *task,
                               struct store_contents *contents, struct stated_status *status);
 
-    /* Flushes what the durability mode still owes, closes files and frees. No run may be open. */
+    /* No run will be begun any more: flushes what the durability mode still owes. When that fails,
+       `failed` has been called by the end of this, and nothing calls it later. NULL: nothing is
+       ever owed. Blocks on disk. */
+    void (*settle)(struct store *self);
+
+    /* Flushes what is still owed, closes files and frees. No run may be open. */
     void (*close)(struct store *self);
 };
 

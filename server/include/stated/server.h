@@ -194,7 +194,8 @@ void stated_server_stop(struct stated_server *server);
 
 /* Waits until a stop has been asked for and is complete. OK when every call in flight was answered,
    DEADLINE_EXCEEDED when drain_timeout_ms passed first: a handler is still at work, and all that is
-   left is to exit. DATA_LOSS when the store failed. Not from a handler. */
+   left is to exit. DATA_LOSS when the store failed, in what it still owed the disk as well. Not
+   from a handler. */
 enum stated_code stated_server_join(struct stated_server *server,
                                     struct stated_status *status) STATED_MUST_USE;
 
