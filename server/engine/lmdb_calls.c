@@ -25,6 +25,16 @@ static void refuse_forgotten(struct store_op *op, const struct lmdb_client *clie
         op->once.sequence, client->floor);
 }
 
+/* The number after it is the lowest that may be used once it is forgotten: there has to be one. */
+static void refuse_last(struct store_op *op)
+{
+    op->code = STATED_INVALID_ARGUMENT;
+    op->message = arena_format(op->arena,
+                               "sequence %" PRIu64 " is the last of all, after which no number is "
+                               "left; number a client's writes from 1 on",
+                               op->once.sequence);
+}
+
 /* Gives op the answer that is stored in value. */
 static void answer(struct store_op *op, const MDB_val *value)
 {
@@ -82,8 +92,12 @@ int lmdb_calls_find(struct lmdb_run *run, struct store_op *op, bool *answered)
 {
     struct lmdb_client client;
     bool acknowledged;
-    int rc = meet_client(run, op, &client, &acknowledged);
     *answered = true;
+    if (op->once.sequence == UINT64_MAX) {
+        refuse_last(op);
+        return 0;
+    }
+    int rc = meet_client(run, op, &client, &acknowledged);
     if (rc == LMDB_RECORD_DAMAGED) {
         refuse_damaged(run, op);
         return 0;

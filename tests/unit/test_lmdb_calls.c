@@ -213,6 +213,27 @@ static void test_acknowledged_answers_are_forgotten_and_their_numbers_refused(vo
     assert_count("6");
 }
 
+/* Were the last number of all taken, the lowest that may follow it would be 0, and everything be
+   applied again. */
+static void test_there_is_always_a_next_number(void **state)
+{
+    (void)state;
+    fixture.options.max_clients = 2;
+    reopen();
+    count(1, 1);
+    assert_outcome(count(1, UINT64_MAX), STATED_INVALID_ARGUMENT,
+                   "sequence 18446744073709551615 is the last of all");
+    assert_outcome(count(1, UINT64_MAX - 1), STATED_OK, "");
+    assert_count("2");
+    for (uint32_t i = 2; i <= 3; i++) { /* with them the first client's answers are forgotten */
+        count(i, 1);
+    }
+    assert_outcome(count(1, 1), STATED_FAILED_PRECONDITION, "is 18446744073709551615");
+    assert_outcome(count(1, UINT64_MAX - 1), STATED_FAILED_PRECONDITION, "");
+    assert_outcome(count(1, UINT64_MAX), STATED_INVALID_ARGUMENT, "");
+    assert_count("4");
+}
+
 static void test_a_client_has_a_bounded_number_of_answers(void **state)
 {
     (void)state;
@@ -398,6 +419,7 @@ int main(void)
         TEST(test_refusals_that_follow_from_the_state_are_remembered),
         TEST(test_refusals_for_want_of_room_are_not_remembered),
         TEST(test_acknowledged_answers_are_forgotten_and_their_numbers_refused),
+        TEST(test_there_is_always_a_next_number),
         TEST(test_a_client_has_a_bounded_number_of_answers),
         TEST(test_the_client_that_was_silent_longest_is_forgotten_first),
         TEST(test_answers_have_a_bounded_number_of_bytes),
