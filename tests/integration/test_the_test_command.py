@@ -78,6 +78,18 @@ class TheTestCommand(unittest.TestCase):
         _, output = self.run_with(tests, "--only", "plain", "--full")
         self.assertEqual(output.splitlines()[-1], "3 passed, 0 failed, 0 skipped")
 
+    def test_the_coverage_is_reported_by_full_runs_and_not_counted(self):
+        coverage = self.project / "tools" / "coverage"
+        coverage.write_text("#!/bin/sh\necho half of it\nexit 1\n", encoding="ascii")
+        tests = "add_test(NAME good COMMAND true)\n"
+        for arguments, is_reported in (["--full"], True), ([], False), (["--full", "--only",
+                                                                       "plain"], False):
+            status, output = self.run_with(tests, *arguments)
+            self.assertEqual(status, 0, output)
+            self.assertEqual("half of it\n" in output, is_reported, output)
+            self.assertEqual("not measured, or below its target" in output, is_reported, output)
+            self.assertIn(" passed, 0 failed, 0 skipped", output.splitlines()[-1])
+
     def test_arguments_that_are_wrong(self):
         for arguments in (["--fast"], ["--only"], ["--only", "everything"]):
             status, output = self.run_with("", *arguments)
