@@ -7,19 +7,25 @@
 #include <stdint.h>
 #include <stdio.h>
 
-static _Thread_local bool in_callback;
+/* The client whose callback this thread runs. */
+static _Thread_local const struct stated_client *in_callback;
 
 bool async_in_callback(void)
 {
-    return in_callback;
+    return in_callback != NULL;
 }
 
-static void tell(const struct call *call, const struct stated_status *status,
-                 ProtobufCMessage *response)
+bool async_in_callback_of(const struct stated_client *client)
 {
-    in_callback = true;
+    return in_callback == client;
+}
+
+static void tell(const struct stated_client *client, const struct call *call,
+                 const struct stated_status *status, ProtobufCMessage *response)
+{
+    in_callback = client;
     call->done(call->callback, call->argument, status, response);
-    in_callback = false;
+    in_callback = NULL;
 }
 
 /* The slot goes back before the callback runs, so that a call made there finds it. */
@@ -30,7 +36,7 @@ static void conclude(struct stated_client *client, struct slot *slot)
     ProtobufCMessage *response;
     enum stated_code code = handle_conclude(client, slot, &response, &status);
     pool_release(&client->pool, slot);
-    tell(&call, &status, code == STATED_OK ? response : NULL);
+    tell(client, &call, &status, code == STATED_OK ? response : NULL);
 }
 
 void async_on_done(struct slot *slot)
@@ -52,11 +58,13 @@ static void log_news(const struct stated_client *client, const struct channel_ne
     client->log(client->log_argument, line);
 }
 
-static void tell_news(struct stated_client *client)
+/* False when another thread has told them, or does. */
+static bool tell_news(struct stated_client *client)
 {
     struct channel_news news;
+    bool told = false;
     while (channel_take_news(&client->channel, &news)) {
-        in_callback = true;
+        in_callback = client;
         if (client->log != NULL) {
             log_news(client, &news);
         }
@@ -64,9 +72,11 @@ static void tell_news(struct stated_client *client)
             client->on_connection(client->connection_argument, news.connected, news.endpoint,
                                   &news.why);
         }
-        in_callback = false;
+        in_callback = NULL;
         channel_told_news(&client->channel);
+        told = true;
     }
+    return told;
 }
 
 void async_on_news(void *argument)
@@ -81,9 +91,9 @@ void async_on_news(void *argument)
 
 void async_close_guests(struct stated_client *client)
 {
-    in_callback = true;
+    in_callback = client;
     guests_close(&client->guests);
-    in_callback = false;
+    in_callback = NULL;
 }
 
 size_t stated_client_dispatch(struct stated_client *client, size_t most)
@@ -93,12 +103,11 @@ size_t stated_client_dispatch(struct stated_client *client, size_t most)
     bool news;
     size_t n = 0;
     handle_check(client, __func__);
-    if (in_callback || client->loop.fd < 0) {
+    if (in_callback != NULL || client->loop.fd < 0) {
         return 0;
     }
     loop_take(&client->loop, most == 0 ? SIZE_MAX : most, &slots, &news);
-    if (news) {
-        tell_news(client);
+    if (news && tell_news(client)) {
         n++;
     }
     channel_cork(&client->channel);

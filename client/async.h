@@ -20,4 +20,7 @@ void async_close_guests(struct stated_client *client);
 /* True on a thread that runs a callback: waiting there would stop the library. */
 bool async_in_callback(void);
 
+/* The same for a callback of this client. */
+bool async_in_callback_of(const struct stated_client *client);
+
 #endif

@@ -111,6 +111,7 @@ struct channel {
         bool round_failed; /* no endpoint has answered since the connection was lost */
         bool connected;    /* what the news are about */
         bool news;         /* not taken yet */
+        bool announced;    /* on_news was called for it, or is about to be */
         const char *news_endpoint;
         int news_failure;
         bool telling;           /* somebody who has taken the news tells them */

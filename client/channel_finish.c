@@ -26,6 +26,7 @@ bool channel_take_news(struct channel *self, struct channel_news *news)
     int failure = self->guarded.news_failure;
     if (taken) {
         self->guarded.news = false;
+        self->guarded.announced = false;
         self->guarded.telling = true;
     }
     *news = (struct channel_news){.connected = self->guarded.connected,
@@ -64,7 +65,8 @@ void channel_finish(struct channel *self, struct channel_settled *settled)
     }
     channel_uncork(self);
     pthread_mutex_lock(&self->lock);
-    bool news = self->guarded.news;
+    bool news = self->guarded.news && !self->guarded.announced;
+    self->guarded.announced = self->guarded.news;
     if (!news) {
         leave(self);
     }

@@ -7,7 +7,7 @@
 #include "handle.h"
 #include "paths.h"
 
-#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,13 +169,23 @@ enum stated_code stated_client_open(const struct stated_client_options *given,
     return stated_status_set(status, STATED_OK, "%s", "");
 }
 
+/* It would wait for ever, and say nothing. */
+static void refuse_from_callback(const struct stated_client *client)
+{
+    if (async_in_callback_of(client)) {
+        fprintf(stderr, "stated_client_close: called from a callback of the client, for whose end "
+                        "it has to wait; close it elsewhere\n");
+        abort();
+    }
+}
+
 void stated_client_close(struct stated_client *client)
 {
     if (client == NULL) {
         return;
     }
     handle_check(client, __func__);
-    assert(!async_in_callback() && "stated_client_close waits for callbacks: not from one");
+    refuse_from_callback(client);
     pool_shut(&client->pool);
     channel_shut(&client->channel);
     channel_join(&client->channel);

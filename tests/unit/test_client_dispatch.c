@@ -139,6 +139,7 @@ static void test_no_more_than_wanted(void **state)
     struct echo_double server;
     struct tally tally;
     open_tally(&tally, &server);
+    assert_true(is_readable(tally.client, LONG_MS)); /* it is connected */
     start(&tally, 1, NULL);
     /* The reply to this one comes after the other's. */
     assert_int_equal(echo_double_call(tally.client, &read_method, NULL, 2, NULL), STATED_OK);

@@ -6,6 +6,7 @@
 #include "echo_double.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -290,6 +291,63 @@ static void test_use_after_close(void **state)
 }
 #endif
 
+struct closer {
+    struct stated_client *client;
+    int said; /* standard error of the child */
+    pid_t child;
+};
+
+/* A callback that closes its own client would wait for itself; tried by a child. */
+static void close_in_callback(stated_callback callback, void *argument,
+                              const struct stated_status *status, ProtobufCMessage *response)
+{
+    struct closer *closer = argument;
+    (void)callback;
+    (void)status;
+    protobuf_c_message_free_unpacked(response, NULL);
+    closer->child = fork();
+    if (closer->child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        alarm(20); /* rather than wait for ever */
+        dup2(closer->said, STDERR_FILENO);
+        stated_client_close(closer->client);
+        _exit(0);
+    }
+}
+
+static void test_close_in_a_callback(void **state)
+{
+    (void)state;
+    struct closer closer = {.child = 0};
+    struct echo_double server;
+    struct stated_client_options options = STATED_CLIENT_OPTIONS_INIT;
+    Stated__V1__ReadRequest request = STATED__V1__READ_REQUEST__INIT;
+    int said[2];
+    int status = 0;
+    char text[256] = "";
+    echo_double_start(&server, NULL);
+    options.dispatch = true;
+    closer.client = echo_double_client(&server, options);
+    assert_int_equal(pipe(said), 0);
+    closer.said = said[1];
+    assert_int_equal(stated_client_call_async(closer.client, &read_method, NULL, &request.base,
+                                              close_in_callback, NULL, &closer, NULL),
+                     STATED_OK);
+    while (closer.child == 0) {
+        struct pollfd poller = {.fd = stated_client_fd(closer.client), .events = POLLIN};
+        assert_int_equal(poll(&poller, 1, LONG_MS), 1);
+        stated_client_dispatch(closer.client, 0);
+    }
+    assert_int_equal(waitpid(closer.child, &status, 0), closer.child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_true(read(said[0], text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, "called from a callback of the client"));
+    close(said[0]);
+    close(said[1]);
+    stated_client_close(closer.client);
+    echo_double_stop(&server);
+}
+
 /* What a child that executes another program would inherit. */
 static void test_descriptors_close_on_exec(void **state)
 {
@@ -357,6 +415,7 @@ int main(void)
 #ifndef NDEBUG
         cmocka_unit_test(test_use_after_close),
 #endif
+        cmocka_unit_test(test_close_in_a_callback),
         cmocka_unit_test(test_descriptors_close_on_exec),
         cmocka_unit_test(test_options_of_an_older_program),
     };

@@ -3,6 +3,7 @@
 
 #include "client_methods.h"
 #include "rep_double.h"
+#include "slot.h"
 
 #include "stated/kv.h"
 
@@ -35,8 +36,8 @@ static void handle(void *argument, const Stated__V1__RequestFrame *frame, struct
     }
 }
 
-/* The client's memory, counted; a thread that is not the test's can be held up when it takes some.
- */
+/* The client's memory, counted; a thread that is not the test's can be held up when it takes some
+   for a call, which it does without the channel's lock. */
 static atomic_int live;
 static atomic_bool armed;
 static sem_t caught;
@@ -47,7 +48,7 @@ static void *take(void *data, size_t size)
 {
     (void)data;
     bool is_armed = true;
-    if (!pthread_equal(pthread_self(), tester) &&
+    if (size == sizeof(struct slot) && !pthread_equal(pthread_self(), tester) &&
         atomic_compare_exchange_strong(&armed, &is_armed, false)) {
         sem_post(&caught);
         sem_wait(&let_go);

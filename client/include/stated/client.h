@@ -138,8 +138,9 @@ STATED_API enum stated_code stated_client_open(const struct stated_client_option
                                                struct stated_status *status) STATED_MUST_USE;
 
 /* Ends all calls in flight (CANCELLED), waits for their callbacks (with the option `dispatch`: runs
-   them) and frees. Not from a callback, and nobody may use the client any more; a library built for
-   debugging stops a program that does, when it notices. NULL is allowed. */
+   them) and frees. Not from a callback of the client, which stops the program. Nobody may use the
+   client any more; a library built for debugging stops a program that does, when it notices. NULL
+   is allowed. */
 STATED_API void stated_client_close(struct stated_client *client);
 
 /* With the option `dispatch`: a descriptor that polls as readable while callbacks are to be run,
