@@ -75,7 +75,7 @@ class Keys(Served):
             self.assertIn(b"2", self.refused(1, "-o", form, "get", "a", "b", says="no such key: a"))
         for form in ("json", "jsonl"):
             done = self.run_it("-o", form, "get", "a", "b")
-            self.assertEqual((1, {"error": {"message": "no such key: a"}}),
+            self.assertEqual((1, {"error": {"message": "no such key: a", "exit": 1}}),
                              (done.status, json.loads(done.said)))
             self.assertIn(b"2", done.out)
 

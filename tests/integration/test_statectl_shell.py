@@ -200,7 +200,7 @@ class Elsewhere(server.ServedTestCase):
 
     def test_options_are_handed_on(self):
         done = self.run_it(b"get none\n", "-o", "json")
-        self.assertEqual((1, '{"error":{"message":"no such key: none"}}\n'), (done.status, done.said))
+        self.assertEqual((1, '{"error":{"message":"no such key: none","exit":1}}\n'), (done.status, done.said))
         done = self.run_it(b"put /w== 1\nls -o json\n", "--base64")
         self.assertIn(b'"key_base64":"/w=="', done.out)
         done = statectl.run("-e", "ipc:///none", "shell", stdin=b"health\n")

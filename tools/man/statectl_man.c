@@ -15,7 +15,7 @@ static const char description[] =
     "the value as it is for get, JSON lines for ls. In JSON, bytes that are not UTF-8 stand in "
     "base64 under the member's name with _base64 behind it. With -o json or jsonl, what goes wrong "
     "is said in JSON too, one object a line on standard error: {\"error\":{\"message\":...}}, with "
-    "\"code\" and \"exit\" for a call that failed.\n\n"
+    "\"exit\" when it settles the exit status, and \"code\" for a call that failed.\n\n"
     "Without a command, on a terminal, statectl is interactive; see shell below.\n";
 
 static const char environment[] =

@@ -51,8 +51,7 @@ static int conclude(struct ctl *ctl, const Stated__V1__Job *job)
         return EXIT_DONE;
     }
     if (job->code == STATED__V1__CODE__CODE_DATA_LOSS) {
-        error_say("%s", job->message);
-        return EXIT_NEGATIVE;
+        return error_negative("%s", job->message);
     }
     struct stated_status status;
     (void)!stated_status_set(&status, (enum stated_code)job->code, "%s", job->message);

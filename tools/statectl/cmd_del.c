@@ -42,7 +42,7 @@ static void name_missing(const Stated__V1__Selector *keys, size_t n,
         }
         if (!was_there) {
             char *key = text_of(keys[i].key, 0);
-            error_say("no such key: %s", key);
+            error_negative("no such key: %s", key);
             free(key);
         }
     }

@@ -164,7 +164,7 @@ static void name_missing(const struct findings *found, const Stated__V1__Selecto
     for (size_t i = 0; i < n; i++) {
         if (found->entries[i] == NULL) {
             char *key = text_of(keys[i].key, 0);
-            error_say("no such key: %s", key);
+            error_negative("no such key: %s", key);
             free(key);
         }
     }

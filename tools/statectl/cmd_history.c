@@ -67,8 +67,8 @@ static void say_limits(const struct history *self, const Stated__V1__Selector *s
 {
     char *key = text_of(select->key, 0);
     if (self->follow.handled == 0) {
-        error_say("no change of %s since revision %" PRIu64 ", where the change log begins", key,
-                  self->oldest);
+        error_negative("no change of %s since revision %" PRIu64 ", where the change log begins",
+                       key, self->oldest);
     } else if (self->oldest > 1) {
         error_say("the change log begins with revision %" PRIu64
                   "; what %s was before is not known",

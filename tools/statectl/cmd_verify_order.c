@@ -73,8 +73,7 @@ static void print(const struct ctl *ctl, const struct call_log *log,
 static int conclude(enum stated_code code, const char *message)
 {
     if (code != STATED_OK && code != STATED_DATA_LOSS) {
-        error_say("the log cannot be checked: %s", message);
-        return EXIT_USAGE;
+        return error_usage("the log cannot be checked: %s", message);
     }
     return code == STATED_OK ? EXIT_DONE : EXIT_NEGATIVE;
 }

@@ -78,6 +78,15 @@ int error_usage(const char *format, ...)
     return EXIT_USAGE;
 }
 
+int error_negative(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(EXIT_NEGATIVE, NULL, format, arguments);
+    va_end(arguments);
+    return EXIT_NEGATIVE;
+}
+
 int error_file(const char *action, const char *path)
 {
     return error_usage("cannot %s %s: %s", action, path, strerror(errno));

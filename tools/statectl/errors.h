@@ -25,6 +25,9 @@ void error_say(const char *format, ...) STATED_PRINTF(1, 2);
 /* The same; returns EXIT_USAGE. */
 int error_usage(const char *format, ...) STATED_PRINTF(1, 2);
 
+/* The same; returns EXIT_NEGATIVE. */
+int error_negative(const char *format, ...) STATED_PRINTF(1, 2);
+
 /* The same for a file; adds what errno says. Returns EXIT_USAGE. */
 int error_file(const char *action, const char *path);
 

@@ -131,8 +131,8 @@ int event_command_run(char *const argv[], const Stated__V1__Event *event)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         return EXIT_DONE;
     }
-    error_say("%s ended with %s %d for revision %" PRIu64 "; go on with --from %" PRIu64, argv[0],
-              WIFSIGNALED(status) ? "signal" : "status",
-              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), revision, revision);
-    return EXIT_NEGATIVE;
+    return error_negative(
+        "%s ended with %s %d for revision %" PRIu64 "; go on with --from %" PRIu64, argv[0],
+        WIFSIGNALED(status) ? "signal" : "status",
+        WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), revision, revision);
 }

@@ -28,6 +28,6 @@ int local_task_conclude(struct local_task *self, enum stated_code code,
         error_say("interrupted");
         return interrupt_requested();
     }
-    error_say("%s", status->message);
-    return code == STATED_DATA_LOSS ? EXIT_NEGATIVE : EXIT_USAGE;
+    return code == STATED_DATA_LOSS ? error_negative("%s", status->message)
+                                    : error_usage("%s", status->message);
 }

@@ -48,16 +48,16 @@ static void explain(const Stated__V1__Guard *guard, const Stated__V1__Entry *ent
 {
     char *key = text_of(guard->key, 0);
     if (entry == NULL) {
-        error_say("nothing written: there is no key %s", key);
+        error_negative("nothing written: there is no key %s", key);
     } else if (guard->must_case == STATED__V1__GUARD__MUST_VALUE) {
-        error_say("nothing written: key %s has another value, since revision %" PRIu64, key,
-                  entry->mod_revision);
+        error_negative("nothing written: key %s has another value, since revision %" PRIu64, key,
+                       entry->mod_revision);
     } else if (guard->must_case == STATED__V1__GUARD__MUST_VERSION) {
-        error_say("nothing written: key %s is at version %" PRIu64 ", revision %" PRIu64, key,
-                  entry->version, entry->mod_revision);
+        error_negative("nothing written: key %s is at version %" PRIu64 ", revision %" PRIu64, key,
+                       entry->version, entry->mod_revision);
     } else {
-        error_say("nothing written: key %s is there, at revision %" PRIu64, key,
-                  entry->mod_revision);
+        error_negative("nothing written: key %s is there, at revision %" PRIu64, key,
+                       entry->mod_revision);
     }
     free(key);
 }
