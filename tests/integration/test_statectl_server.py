@@ -124,6 +124,16 @@ class Failures(Checks):
                            ("/run/x", "ipc:///run/x"), ("localhost:1", "tcp://localhost:1")):
             self.refused(67, "-e", url, "ls", says=f'did you mean "{meant}"?')
 
+    def test_of_several_servers_the_first_that_answers_is_asked(self):
+        with server.Server() as served, server.Directory() as directory:
+            nobody = f"ipc://{directory / 'nobody'}"
+            for endpoints in (f"{nobody},{served.ipc}", f"{served.ipc},{nobody}"):
+                done = statectl.run("-e", endpoints, "health")
+                self.assertEqual((done.status, done.out, done.said), (0, b"serving\n", ""))
+            done = statectl.run("-e", f"{nobody},{nobody}2", "--timeout", "300", "health")
+            self.assertEqual(done.status, 64 + 14, done)
+            self.assertIn("none of 2 endpoints will do", done.said)
+
     def test_errors_as_json(self):
         with server.Directory() as folder:
             endpoint = f"ipc://{folder}/none"

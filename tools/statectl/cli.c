@@ -14,7 +14,10 @@ enum { KEY_TIMEOUT = 0x1000, KEY_BASE64, KEY_COLOUR };
 
 static const struct argp_option global_options[] = {
     {NULL, 0, NULL, 0, "Of every command:", -2},
-    {"endpoint", 'e', "URL", 0, "The server: ipc:///PATH or tcp://HOST:PORT", -2},
+    {"endpoint", 'e', "URL", 0,
+     "The server: ipc:///PATH or tcp://HOST:PORT; of several, with commas between them, the first "
+     "that answers",
+     -2},
     {"output", 'o', "FORMAT", 0, "auto, json, jsonl, raw or table", -2},
     {"timeout", KEY_TIMEOUT, "MS", 0, "Of each call and of connecting (5000)", -2},
     {"color", KEY_COLOUR, "WHEN", 0, "auto, always or never", -2},
