@@ -163,6 +163,8 @@ class Lists(Served):
         self.assertEqual(self.json("ls"), [json.loads(line) for line in self.ok("ls").splitlines()])
         self.assertEqual(b"a/1\tx\ty\na/22\t\xff\n", self.ok("-o", "raw", "ls", "a/"))
         self.assertEqual(b"a/1\na/22\n", self.ok("-o", "raw", "ls", "a/", "--keys"))
+        self.assertEqual(b"a/1\na/22\n", self.ok("-o", "raw", "ls", "--prefix", "a/", "--keys"))
+        self.refused(2, "ls", "--prefix", "a/", "b/", says="one prefix")
         self.assertEqual(
             [b"KEY   REVISION  VALUE", b"a/1   %8d  x\\ty" % first, b"a/22  %8d  \\xff" % second],
             self.ok("-o", "table", "ls", "a/").splitlines())

@@ -21,6 +21,7 @@ enum {
 
 struct ls {
     struct scan scan;
+    char *prefix; /* as an option, as other commands have it */
     bool count_only;
     bool ends_with_nul; /* what is raw */
     enum output_format format;
@@ -29,6 +30,7 @@ struct ls {
 };
 
 static const struct argp_option options[] = {
+    {"prefix", 'p', "PREFIX", 0, "The same as PREFIX alone", 0},
     {"keys", KEY_KEYS, NULL, 0, "Only keys, no values", 0},
     {"count", KEY_COUNT, NULL, 0, "Only how many there are", 0},
     {"limit", KEY_LIMIT, "N", 0, "At most N of them", 0},
@@ -41,6 +43,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct ls *self = state->input;
     switch (key) {
+    case 'p':
+        self->prefix = text;
+        return 0;
     case KEY_KEYS:
         self->scan.keys_only = true;
         return 0;
@@ -163,12 +168,22 @@ static int count(const struct ls *self, struct ctl *ctl)
     return EXIT_DONE;
 }
 
+static bool take_prefix(struct ctl *ctl, struct ls *self, const struct cli_arguments *arguments)
+{
+    if (arguments->n == 1 && self->prefix != NULL) {
+        error_say("ls takes one prefix, with --prefix or without");
+        return false;
+    }
+    char *prefix = arguments->n == 1 ? arguments->at[0] : self->prefix;
+    return prefix == NULL || ctl_key(ctl, prefix, &self->scan.prefix);
+}
+
 static int run(struct ctl *ctl, int argc, char **argv)
 {
     struct ls self = {.count_only = false};
     struct cli_arguments arguments;
     if (!cli_parse(ctl, &cmd_ls, argc, argv, &self, &arguments) ||
-        (arguments.n == 1 && !ctl_key(ctl, arguments.at[0], &self.scan.prefix))) {
+        !take_prefix(ctl, &self, &arguments)) {
         return EXIT_USAGE;
     }
     if (self.count_only && (self.scan.limit != 0 || self.scan.keys_only)) {
