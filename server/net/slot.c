@@ -183,6 +183,14 @@ struct list_node *slot_pool_next_waiter(struct slot_pool *self, bool any)
     return node;
 }
 
+bool slot_pool_is_awaited(struct slot_pool *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    bool awaited = !list_is_empty(&self->guarded.waiting);
+    pthread_mutex_unlock(&self->mutex);
+    return awaited;
+}
+
 uint32_t slot_pool_count(struct slot_pool *self)
 {
     pthread_mutex_lock(&self->mutex);

@@ -84,6 +84,9 @@ void slot_pool_wait(struct slot_pool *self, struct list_node *waiter);
    more. NULL: nobody, or no slot. Any thread. */
 struct list_node *slot_pool_next_waiter(struct slot_pool *self, bool any);
 
+/* Whether somebody waits for a slot. Any thread. */
+bool slot_pool_is_awaited(struct slot_pool *self);
+
 /* Slots that exist. Any thread. */
 uint32_t slot_pool_count(struct slot_pool *self);
 

@@ -45,7 +45,8 @@ struct transport_options {
        within 30 s at the latest. */
     uint32_t idle_timeout_ms;
 
-    /* A peer that does not take a byte more of its replies for this long is cut off; 0 = 10 s. */
+    /* A peer that does not take a byte more of its replies for this long is cut off; 0 = 10 s.
+       While others wait for slots, which such replies keep, after a second. */
     uint32_t reply_timeout_ms;
     /* A connection is not read on while it has this many frames in flight, or, when keeps_waiting
        says so, more of them are refused; 0 = 64. */

@@ -13,6 +13,8 @@
 /* How much later than its limit a connection may be closed: an eighth of it, within these. */
 #define SWEEP_MIN_MS 20
 #define SWEEP_MAX_MS 5000
+/* The most that a peer may leave its replies while others wait for the slots that these keep. */
+#define AWAITED_REPLY_MS 1000
 /* Between two lines of the log about the same thing, and the longest sleep. */
 #define REPORT_MS 10000
 /* Connections that are taken up again in one round, and the time until the next if that was not
@@ -65,11 +67,15 @@ static void close_faulty(const struct peer_finding *finding)
 static void sweep(struct upkeep *self, uint64_t now_ns)
 {
     uint32_t first_ms = lesser(self->options.idle_timeout_ms, FIRST_REQUEST_MS);
+    uint32_t reply_ms = self->options.reply_timeout_ms;
+    if (slot_pool_is_awaited(self->options.host->slots)) {
+        reply_ms = lesser(reply_ms, AWAITED_REPLY_MS);
+    }
     const struct peer_limits limits = {
         .idle_ns = ns_of_ms(self->options.idle_timeout_ms),
         .first_ns = ns_of_ms(first_ms),
         .partial_ns = ns_of_ms(first_ms),
-        .sending_ns = ns_of_ms(self->options.reply_timeout_ms),
+        .sending_ns = ns_of_ms(reply_ms),
     };
     size_t to_do = atomic_load(&self->options.host->peers->count);
     while (to_do > 0) {
