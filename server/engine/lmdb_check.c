@@ -127,7 +127,7 @@ static enum stated_code check_all(struct lmdb_store *self, MDB_txn *txn, int fd,
     if (code == STATED_OK) {
         code = lmdb_check_contents(txn, &self->tables, self->data_path, task, contents, status);
     }
-    contents->file_bytes = fstat(fd, &file) == 0 ? (uint64_t)file.st_size : 0;
+    contents->file_bytes = fstat(fd, &file) == 0 ? (uint64_t)file.st_blocks * 512 : 0;
     return code;
 }
 

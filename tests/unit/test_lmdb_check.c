@@ -368,6 +368,11 @@ static void test_the_check_runs_beside_a_writer(void **state)
     fixture_put(&fixture, "a", "1");
     fixture_put(&fixture, "a", "1");
     fixture_put(&fixture, "a", "1");
+    /* The file has holes, as large as the limit. */
+    struct store_contents contents;
+    struct stated_status status;
+    assert_int_equal(fixture.store->ops->check(fixture.store, NULL, &contents, &status), STATED_OK);
+    assert_in_range(contents.file_bytes, 4096, fixture.options.size_limit_bytes / 2);
     struct checking checking = {.store = fixture.store};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, check_again_and_again, &checking), 0);
