@@ -42,7 +42,7 @@ struct watch_feed {
     struct {
         struct watch_index index;
     } guarded;
-    pthread_mutex_t bell_mutex; /* taken inside the other one, or alone */
+    pthread_mutex_t bell_mutex; /* taken alone */
     pthread_cond_t bell;
     bool stopping; /* under bell_mutex */
 };
