@@ -168,7 +168,13 @@ static uint64_t run_clients(const struct options *options, int port)
     }
     while (sem_wait(&ended) != 0) {
     }
-    return clock_now_ns() - began_ns;
+    uint64_t elapsed_ns = clock_now_ns() - began_ns;
+    for (unsigned i = 0; i < lanes; i++) {
+        nng_aio_free(clients[i].aio);
+        nng_ctx_close(clients[i].context);
+    }
+    free(clients);
+    return elapsed_ns;
 }
 
 static void print(const struct options *options, uint64_t elapsed_ns)

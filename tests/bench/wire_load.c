@@ -240,6 +240,13 @@ static void connection_open(struct connection *self)
     connection_rest(self);
 }
 
+static void connection_close(struct connection *self)
+{
+    close(self->fd);
+    free(self->out);
+    free(self->in);
+}
+
 /* With a rate: sends what is due, and tells whether there is more to come. */
 static bool ask_what_is_due(void)
 {
@@ -422,5 +429,11 @@ int main(int argc, char **argv)
     uint64_t cpu_ns = server_cpu_ns();
     uint64_t elapsed_ns = run();
     print(elapsed_ns, server_cpu_ns() - cpu_ns);
+    for (unsigned i = 0; i < options.connections; i++) {
+        connection_close(&connections[i]);
+    }
+    close(poller);
+    free(connections);
+    free(calls);
     return failures == 0 ? 0 : 1;
 }

@@ -1,9 +1,11 @@
 """A real terminal to type into and to look at: a `tmux` of its own, on a private socket."""
 
+import os
 import pathlib
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -91,11 +93,13 @@ class Tmux:
         """The exit status of the command; less than 0 = the signal that ended it."""
         bound = time.monotonic() + LIMIT_S
         while True:
-            dead, status, number = self.run(
+            dead, status, number, tmux = self.run(
                 "display-message", "-p",
-                "#{pane_dead}:#{pane_dead_status}:#{pane_dead_signal}").strip().split(":")
+                "#{pane_dead}:#{pane_dead_status}:#{pane_dead_signal}:#{pid}").strip().split(":")
             if dead == "1" and (status or number):  # the terminal may end before the command
                 return int(status) if status else -int(number)
+            if dead == "1":  # tmux can be left waiting for a signal about an end that it missed
+                os.kill(int(tmux), signal.SIGCHLD)
             if time.monotonic() > bound:
                 raise AssertionError(f"still runs after {LIMIT_S} s:\n{self.shown()}")
             select.select([], [], [], POLL_S)
