@@ -1,40 +1,11 @@
 /* Does each function on one key do what its header says, with a real server? */
 #include "test.h"
 
-#include "served.h"
-
-#include "stated/kv.h"
+#include "kv_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct served served;
-static struct stated_client *client;
-static struct stated_status status;
-
-static int set_up(void **state)
-{
-    (void)state;
-    served_start(&served);
-    client = served_client(&served);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stated_client_close(client);
-    served_stop(&served);
-    return 0;
-}
-
-static void put(const char *key, const char *value)
-{
-    assert_int_equal(
-        stated_kv_put(client, stated_text(key), stated_text(value), NULL, NULL, &status),
-        STATED_OK);
-}
 
 static void assert_value(const char *key, const char *value)
 {
@@ -55,7 +26,7 @@ static void test_put_and_get(void **state)
         STATED_OK);
     assert_true(revision > 0);
     assert_true(status.order.ticket > 0);
-    put("color", "red");
+    kv_fixture_put("color", "red");
     assert_int_equal(stated_kv_get(client, stated_text("color"), NULL, &entry, &status), STATED_OK);
     assert_string_equal((const char *)entry->key.data, "color");
     assert_string_equal((const char *)entry->value.data, "red");
@@ -108,7 +79,7 @@ static void test_get_what_is_not_there(void **state)
 static void test_whether_it_is_there(void **state)
 {
     (void)state;
-    put("there", "yes");
+    kv_fixture_put("there", "yes");
     assert_int_equal(stated_kv_get(client, stated_text("there"), NULL, NULL, NULL), STATED_OK);
     assert_int_equal(stated_kv_get(client, stated_text("ther"), NULL, NULL, NULL),
                      STATED_NOT_FOUND);
@@ -120,7 +91,7 @@ static void test_a_committed_read_takes_no_ticket(void **state)
     struct stated_kv_options committed = STATED_KV_OPTIONS_INIT;
     struct stated_kv_entry *entry;
     committed.committed = true;
-    put("committed", "yes");
+    kv_fixture_put("committed", "yes");
     assert_int_equal(stated_kv_get(client, stated_text("committed"), &committed, &entry, &status),
                      STATED_OK);
     assert_int_equal(status.order.ticket, 0);
@@ -151,7 +122,7 @@ static void test_delete(void **state)
 {
     (void)state;
     uint64_t revision;
-    put("old", "1");
+    kv_fixture_put("old", "1");
     assert_int_equal(stated_kv_delete(client, stated_text("old"), NULL, &revision, &status),
                      STATED_OK);
     assert_true(revision > 0);
@@ -173,7 +144,7 @@ static void test_add(void **state)
     assert_true(value == INT64_MAX - 2);
     assert_int_equal(stated_kv_add(client, visits, 3, NULL, &value, &status), STATED_OUT_OF_RANGE);
     assert_int_equal(value, 0);
-    put("word", "seven");
+    kv_fixture_put("word", "seven");
     assert_int_equal(stated_kv_add(client, stated_text("word"), 1, NULL, &value, &status),
                      STATED_FAILED_PRECONDITION);
     assert_value("word", "seven");
@@ -250,5 +221,5 @@ int main(void)
         cmocka_unit_test(test_bad_arguments),
         cmocka_unit_test(test_a_value_that_is_too_large),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, kv_fixture_set_up, kv_fixture_tear_down);
 }

@@ -1,35 +1,13 @@
 /* Does a batch happen as a whole or not at all, and does it say what was wrong with it? */
 #include "test.h"
 
-#include "served.h"
-
-#include "stated/kv.h"
+#include "kv_fixture.h"
 
 #include "kv_arena.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct served served;
-static struct stated_client *client;
-static struct stated_status status;
-
-static int set_up(void **state)
-{
-    (void)state;
-    served_start(&served);
-    client = served_client(&served);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stated_client_close(client);
-    served_stop(&served);
-    return 0;
-}
 
 /* Each test begins with a state of its own, and an empty batch. */
 static int begin(void **state)
@@ -316,5 +294,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_batch, begin, end),
         cmocka_unit_test(test_arena_pieces_do_not_meet),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, kv_fixture_set_up, kv_fixture_tear_down);
 }

@@ -2,10 +2,9 @@
  */
 #include "test.h"
 
+#include "kv_fixture.h"
 #include "rep_double.h"
-#include "served.h"
 
-#include "stated/kv.h"
 #include "stated/v1/state.pb-c.h"
 #include "stated/v1/state.stated-client.h"
 
@@ -17,33 +16,6 @@
 #include <string.h>
 
 enum { THREADS = 4, ROUNDS = 25, PATIENCE_MS = 60000 };
-
-static struct served served;
-static struct stated_client *client;
-static struct stated_status status;
-
-static int set_up(void **state)
-{
-    (void)state;
-    served_start(&served);
-    client = served_client(&served);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stated_client_close(client);
-    served_stop(&served);
-    return 0;
-}
-
-static void put(const char *key, const char *value)
-{
-    assert_int_equal(
-        stated_kv_put(client, stated_text(key), stated_text(value), NULL, NULL, &status),
-        STATED_OK);
-}
 
 static struct stated_kv_entry *get(const char *key)
 {
@@ -86,7 +58,7 @@ static void test_set_when_changed(void **state)
     uint64_t revision;
     char expected[STATED_MESSAGE_BYTES];
     assert_int_equal(stated_kv_put(client, key, stated_text("1"), NULL, &first, NULL), STATED_OK);
-    put("changed", "2");
+    kv_fixture_put("changed", "2");
     assert_int_equal(stated_kv_compare_and_set(client, key, first, stated_text("3"), NULL,
                                                &revision, &current, &status),
                      STATED_ABORTED);
@@ -141,7 +113,7 @@ static enum stated_kv_change follow(void *argument, const struct stated_kv_entry
     if (plan->intrusions > 0) {
         char intruder[24];
         snprintf(intruder, sizeof(intruder), "intruder %u", plan->intrusions--);
-        put(plan->key, intruder);
+        kv_fixture_put(plan->key, intruder);
     }
     *value = stated_text(plan->value);
     return plan->change;
@@ -184,7 +156,7 @@ static void test_update_keeps(void **state)
 {
     (void)state;
     uint64_t revision = 1;
-    put("kept", "as it is");
+    kv_fixture_put("kept", "as it is");
     struct plan plan = {.key = "kept", .change = STATED_KV_KEEP, .value = "not this"};
     assert_int_equal(update(&plan, &revision), STATED_OK);
     assert_int_equal(revision, 0);
@@ -195,7 +167,7 @@ static void test_update_removes(void **state)
 {
     (void)state;
     uint64_t revision;
-    put("removed", "1");
+    kv_fixture_put("removed", "1");
     struct plan plan = {.key = "removed", .intrusions = 1, .change = STATED_KV_REMOVE};
     assert_int_equal(update(&plan, &revision), STATED_OK);
     assert_int_equal(plan.calls, 2);
@@ -361,5 +333,5 @@ int main(void)
         cmocka_unit_test(test_from_a_callback),
         cmocka_unit_test(test_a_key_that_is_never_as_it_was),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, kv_fixture_set_up, kv_fixture_tear_down);
 }
