@@ -8,6 +8,7 @@ import time
 
 import peers
 import plot
+from rounds import LIMIT
 from table import Target
 
 MEGABYTE = 1e6
@@ -187,6 +188,14 @@ def curve_target(work, curve):
     return target
 
 
+def bounded(target, curve):
+    """With what the libraries alone need on the same curve."""
+    limit = curve_target(LIMIT, curve)
+    limit.bound = None
+    target.limits = [limit]
+    return [target, limit]
+
+
 def print_curve(title, curve):
     print(f"P11 {title}: " + ", ".join(
         f"{at:,}: {statistics.median(cost for cost, _ in points):.1f} us, "
@@ -198,25 +207,34 @@ def measure_growth(arguments, directory, stack, loads):
     by_keys = {keys: [] for keys in KEYS[arguments.quick]}
     by_lanes = {lanes: [] for lanes in LANES}
     by_turns = {lanes: [] for lanes in TURNS}
+    bare_by_lanes = {lanes: [] for lanes in LANES}
+    bare_by_turns = {lanes: [] for lanes in TURNS}
     servers = {}
     for keys in by_keys:
         servers[keys] = stack.enter_context(peers.Stated(
             directory / f"keys-{keys}", arguments.build, "--durability", "ephemeral"))
         peers.fill(loads, servers[keys], keys)
-    least = servers[min(servers)]
+    bare = stack.enter_context(peers.Bare(directory / "growth-bare", arguments.build, "ephemeral"))
+    peers.fill(loads, bare, min(servers))
+    curves = [(servers[min(servers)], by_lanes, ACTIVE), (bare, bare_by_lanes, ACTIVE),
+              (servers[min(servers)], by_turns, 1), (bare, bare_by_turns, 1)]
     for _ in range(arguments.rounds):
         for keys, points in by_keys.items():
             points.append(cost_us(loads, servers[keys], keys, "--connections", 8, "--batch", 8))
-        for lanes, points in by_lanes.items():
-            points.append(cost_us(loads, least, min(servers), "--connections", lanes, "--active", ACTIVE))
-        for lanes, points in by_turns.items():
-            points.append(cost_us(loads, least, min(servers), "--connections", lanes, "--active", 1))
+        for peer, curve, active in curves:
+            for lanes, points in curve.items():
+                points.append(cost_us(loads, peer, min(servers), "--connections", lanes, "--active",
+                                      active))
     print_curve("cost of a Read by keys", by_keys)
     print_curve(f"by connections, of which {ACTIVE} ask", by_lanes)
     print_curve("by connections, which ask in turn", by_turns)
+    print_curve("by connections, which ask in turn, the libraries alone", bare_by_turns)
+    some = bounded(curve_target(f"Read, {ACTIVE} of 64 to 1,000 connections ask", by_lanes),
+                   bare_by_lanes)
+    turns = bounded(curve_target("Read, 1 to 1,000 connections ask in turn", by_turns),
+                    bare_by_turns)
     targets = [curve_target(f"Read, {min(by_keys):,} to {max(by_keys):,} keys", by_keys),
-               curve_target("Read, 64 of 64 to 1,000 connections ask", by_lanes),
-               curve_target("Read, 1 to 1,000 connections ask in turn", by_turns)]
+               *some, *turns]
     return targets, {"keys": by_keys, f"connections, {ACTIVE} at a time": by_lanes,
                      "connections, one at a time": by_turns}
 

@@ -208,22 +208,40 @@ class Memcached(Peer):
                 "-t", str(os.cpu_count()), "-m", "512", *user]
 
 
-class Grpc(Peer):
-    name = "gRPC"
-    package = "libgrpc++-dev and protobuf-compiler-grpc"
+class Built(Peer):
+    """One of the yardsticks that the build makes: chooses its port, and prints it when it serves."""
 
-    def __init__(self, directory, build):
+    program = ""
+
+    def __init__(self, directory, build, *arguments):
         super().__init__(directory)
         self.build = build
+        self.arguments = arguments
 
     def command(self):
-        return [find(str(self.build / "tests" / "grpc_server"), self.package)]
+        return [find(str(self.build / "tests" / self.program), self.package), *self.arguments]
 
     def answers(self):
-        """It chooses its port itself, and prints it when it serves."""
         text = (self.directory / "log").read_text()
         self.port = int(text) if text.endswith("\n") else self.port
         return text.endswith("\n") and super().answers()
+
+
+class Grpc(Built):
+    name = "gRPC"
+    package = "libgrpc++-dev and protobuf-compiler-grpc"
+    program = "grpc_server"
+
+
+class Bare(Built):
+    """NNG, protobuf-c and LMDB without stated, over the same wire; mode: sync or ephemeral."""
+
+    name = "the libraries alone"
+    package = "the project's own build"
+    program = "bare_server"
+
+    def __init__(self, directory, build, mode):
+        super().__init__(directory, build, directory, mode)
 
 
 class Loads:
@@ -266,7 +284,7 @@ def fill(loads, peer, keys):
     if isinstance(peer, (Etcd, Grpc)):
         loads.grpc(peer, "--fill", "--connections", 2, "--in-flight", 16, keys=keys)
     else:
-        protocol = {"stated": "stated", "memcached": "memcached"}.get(peer.name, "redis")
+        protocol = {Stated: "stated", Bare: "stated", Memcached: "memcached"}.get(type(peer), "redis")
         loads.wire(protocol, peer, "--fill", "--connections", 4, "--batch", 256, "--per-message",
                    256, keys=keys)
 

@@ -12,6 +12,7 @@ SPREAD = ["--connections", 8, "--in-flight", 8]
 ONE = ["--connections", 1, "--in-flight", 1]
 SIXTY_FOUR = ["--connections", 64]
 PIPELINED = ["--connections", 8, "--batch", 32]
+OURS = ["durable", "ephemeral", "bare", "bare_ephemeral"]  # of the build: always there
 READS = ["--read-percent", 100]
 WRITES = ["--read-percent", 0]
 
@@ -45,8 +46,10 @@ class Servers:
                 "ephemeral": lambda at: peers.Stated(at, build, "--durability", "ephemeral"),
                 "redis": peers.Redis, "always": peers.RedisAlways, "etcd": peers.Etcd,
                 "memcached": peers.Memcached,
+                "bare": lambda at: peers.Bare(at, build, "sync"),
+                "bare_ephemeral": lambda at: peers.Bare(at, build, "ephemeral"),
                 "grpc": lambda at: peers.Grpc(at, build)}.items():
-            if name not in [*arguments.peers, "durable", "ephemeral"]:
+            if name not in [*arguments.peers, *OURS]:
                 self.missing[name] = f"{name} was not asked for"
                 continue
             try:
@@ -78,8 +81,11 @@ class Round:
         return self.loads.bench(self.servers[server], *arguments)
 
     def wire(self, server, *arguments):
-        protocol = {"durable": "stated", "ephemeral": "stated", "memcached": "memcached"}
-        return self.loads.wire(protocol.get(server, "redis"), self.servers[server], *arguments)
+        return self.loads.wire(self.protocol(server), self.servers[server], *arguments)
+
+    @staticmethod
+    def protocol(server):
+        return "stated" if server in OURS else "memcached" if server == "memcached" else "redis"
 
     def read_64(self):
         return self.bench("durable", *SPREAD, *READS)
@@ -120,11 +126,17 @@ class Round:
     def mix_256(self):
         return self.wire("ephemeral", *PIPELINED, "--per-message", 32, "--read-percent", 90)
 
+    def bare_mix_256(self):
+        return self.wire("bare_ephemeral", *PIPELINED, "--per-message", 32, "--read-percent", 90)
+
     def redis_mix_256(self):
         return self.wire("redis", *PIPELINED, "--read-percent", 90)
 
     def durable_64(self):
         return self.wire("durable", *SIXTY_FOUR, *WRITES)
+
+    def bare_64(self):
+        return self.wire("bare", *SIXTY_FOUR, *WRITES)
 
     def durable_bench_64(self):
         return self.bench("durable", *SPREAD, *WRITES)
@@ -137,6 +149,9 @@ class Round:
 
     def durable_256(self):
         return self.wire("durable", *PIPELINED, "--per-message", 32, *WRITES)
+
+    def bare_256(self):
+        return self.wire("bare", *PIPELINED, "--per-message", 32, *WRITES)
 
     def always_256(self):
         return self.wire("always", *PIPELINED, *WRITES)
@@ -156,10 +171,9 @@ class Round:
 
     def beside_writers(self, server):
         """The same while 64 writes in flight, over 8 connections, keep the disk busy."""
-        protocol = "stated" if server == "durable" else "redis"
-        command = self.loads.wire_command(protocol, self.servers[server], "--connections", 8,
-                                          "--batch", 8, "--per-message", 8, *WRITES,
-                                          seconds=self.loads.seconds + 0.5)
+        command = self.loads.wire_command(self.protocol(server), self.servers[server],
+                                          "--connections", 8, "--batch", 8, "--per-message", 8,
+                                          *WRITES, seconds=self.loads.seconds + 0.5)
         with subprocess.Popen([str(word) for word in command],
                               stdout=subprocess.DEVNULL) as writers:
             try:
@@ -172,6 +186,12 @@ class Round:
 
     def reads_beside_writers(self):
         return self.beside_writers("durable")
+
+    def bare_quiet_reads(self):
+        return self.quiet("bare")
+
+    def bare_reads_beside_writers(self):
+        return self.beside_writers("bare")
 
     def always_quiet_reads(self):
         return self.quiet("always")
@@ -187,12 +207,6 @@ class Round:
 
     def alone_mix_256(self):
         return self.alone("ephemeral", 90, 256)
-
-    def echo_mix_256(self):
-        """NNG alone, with frames as large as 32 calls; calls, not frames."""
-        frames = self.get("mix_256") / 32 * self.loads.seconds
-        figures = self.loads.echo([size * 32 for size in self.sizes], 8, 1, frames)
-        return {"calls_per_s": figures["calls_per_s"] * 32}
 
     def alone_64(self):
         return self.alone("sync", 0, 64)
@@ -214,8 +228,9 @@ class Round:
 
 
 # What the libraries can do at best, in the place of ours; beside the target that they bound.
-LIMIT = "  the limit: LMDB alone, no wire"
-NNG_LIMIT = "  the limit: NNG alone, no calls"
+LMDB_LIMIT = "  the limit: LMDB alone, no wire"
+LIMIT = "  the limit: NNG, protobuf-c, LMDB alone"
+ALONE = "NNG, protobuf-c, LMDB alone"
 
 # number, work, against, bound, at least, ours, theirs, figure (or figures), unit
 LINES = [
@@ -231,24 +246,30 @@ LINES = [
     ("P2", "  the same", "gRPC C++", None, False, "read_1", "grpc_1", "p50_us", "us"),
     ("P3", "90% Read, 256 in flight, 32 a frame", "Redis, pipelined 8x32", 1.0, True, "mix_256",
      "redis_mix_256"),
-    ("P3", LIMIT, "Redis, pipelined 8x32", None, True, "alone_mix_256", "redis_mix_256"),
-    ("P3", NNG_LIMIT, "Redis, pipelined 8x32", None, True, "echo_mix_256", "redis_mix_256"),
+    ("P3", LMDB_LIMIT, "Redis, pipelined 8x32", None, True, "alone_mix_256", "redis_mix_256"),
+    ("P3", LIMIT, "Redis, pipelined 8x32", None, True, "bare_mix_256", "redis_mix_256"),
+    ("P3", "  the same", ALONE, None, True, "mix_256", "bare_mix_256"),
     ("P3", "  the same through the client library", "Redis, pipelined 8x32", None, True,
      "library_mix_256", "redis_mix_256"),
     ("P4", "durable Write, 64 in flight, a frame each", "Redis appendfsync always", 1.3, True,
      "durable_64", "always_64"),
-    ("P4", LIMIT, "Redis appendfsync always", None, True, "alone_64", "always_64"),
+    ("P4", LMDB_LIMIT, "Redis appendfsync always", None, True, "alone_64", "always_64"),
+    ("P4", "  the same", ALONE, None, True, "durable_64", "bare_64"),
     ("P4", "  the same through the client library", "etcd put", 2.5, True, "durable_bench_64",
      "etcd_write_64"),
+    ("P4", LMDB_LIMIT, "etcd put", None, True, "alone_64", "etcd_write_64"),
     ("P5", "durable Write, 256 in flight, 32 a frame", "Redis always, pipelined", 1.0, True,
      "durable_256", "always_256"),
-    ("P5", LIMIT, "Redis always, pipelined", None, True, "alone_256", "always_256"),
+    ("P5", LMDB_LIMIT, "Redis always, pipelined", None, True, "alone_256", "always_256"),
+    ("P5", "  the same", ALONE, None, True, "durable_256", "bare_256"),
     ("P6", "durable 50% Read, 64 in flight", "P4, writes alone", 1.0, True, "half_64",
      "durable_64"),
     ("P6", "  the same", "Redis appendfsync always", None, True, "half_64", "always_half_64"),
     ("P6", "  the same", "etcd", None, True, "half_64", "etcd_half_64"),
     ("P7", "COMMITTED Read beside 64 writes, p99", "the same without writers", 2.0, False,
      "reads_beside_writers", "quiet_reads", "p99_us", "us"),
+    ("P7", LIMIT, "the same without writers", None, False, "bare_reads_beside_writers",
+     "bare_quiet_reads", "p99_us", "us"),
     ("P7", "  the same", "Redis appendfsync always", None, False, "reads_beside_writers",
      "always_reads_beside_writers", "p99_us", "us"),
     ("P10", "gate alone: submit and finish", "150 ns", 1.0, False, "gate", "gate",
@@ -272,7 +293,7 @@ def measure(arguments, directory, stack):
     lines = [line for line in LINES if not arguments.only or line[0] in arguments.only]
     targets = [Target(*line[:5], unit=line[8] if len(line) > 8 else "calls/s") for line in lines]
     for target, line in zip(targets, lines):
-        target.limits = [limit for limit in targets if limit.work in (LIMIT, NNG_LIMIT)
+        target.limits = [limit for limit in targets if limit.work in (LIMIT, LMDB_LIMIT)
                          and (limit.number, limit.peer) == (target.number, target.peer)
                          and line[3] is not None]
     if not lines:

@@ -28,11 +28,18 @@ class Target:
             return f"not measured: {self.missing or 'the run ended before'}"
         if self.bound is None:
             return "for comparison"
-        ratio = statistics.median(self.ratios())
-        if ratio == self.bound or (ratio > self.bound) == self.at_least:
+        if self.is_kept(statistics.median(self.ratios())):
             return "holds"
         limits = [statistics.median(limit.ratios()) for limit in self.limits if limit.ours]
-        return f"MISSED; the limit is {min(limits):.2f}" if limits else "MISSED"
+        if not limits:
+            return "MISSED"
+        limit = min(limits) if self.at_least else max(limits)
+        if self.is_kept(limit):
+            return f"MISSED, where the libraries alone reach {limit:.2f}"
+        return f"out of reach: the libraries alone miss it with {limit:.2f}"
+
+    def is_kept(self, ratio):
+        return ratio == self.bound or (ratio > self.bound) == self.at_least
 
     def cells(self):
         sign = "" if self.bound is None else f"{'>=' if self.at_least else '<='} {self.bound:g}"

@@ -65,10 +65,15 @@ class Verdict(unittest.TestCase):
                 (None, True, [1], "for comparison")):
             self.assertEqual(verdict, self.target(bound, at_least, ours).verdict(), ours)
 
-    def test_a_missed_target_says_what_the_library_allows(self):
-        target = self.target(1.3, True, [80])
-        target.limits = [self.target(None, True, [95]), self.target(None, True, [90])]
-        self.assertEqual("MISSED; the limit is 0.90", target.verdict())
+    def test_a_missed_target_says_what_the_libraries_allow(self):
+        for bound, at_least, limits, verdict in (
+                (1.3, True, [95, 90], "out of reach: the libraries alone miss it with 0.90"),
+                (1.3, True, [150, 140], "MISSED, where the libraries alone reach 1.40"),
+                (0.5, False, [55, 40], "out of reach: the libraries alone miss it with 0.55"),
+                (0.5, False, [45, 40], "MISSED, where the libraries alone reach 0.45")):
+            target = self.target(bound, at_least, [80])
+            target.limits = [self.target(None, at_least, [limit]) for limit in limits]
+            self.assertEqual(verdict, target.verdict())
 
     def test_what_was_not_measured_is_in_the_table(self):
         target = self.target(1, True, [])
