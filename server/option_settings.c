@@ -26,7 +26,8 @@ const struct option_kind option_kinds[N_KEYS] = {
     [KEY_WORKERS] = {"workers", "N", OPTION_COUNT, 2, 256, "4",
                      "Threads that execute calls. Default: 4"},
     [KEY_MAX_QUEUE] = {"max-queue", "N", OPTION_COUNT, 1, 1 << 20, "4096",
-                       "Calls that may wait; more are refused at once. Default: 4096"},
+                       "Calls that may wait; more are refused at once. A frame may have as many, "
+                       "1024 at most. Default: 4096"},
     [KEY_MAX_MESSAGE] = {"max-message", "BYTES", OPTION_BYTES, 4096, 1 << 30, "1m",
                          "Largest request or reply; takes k, m, g. Default: 1m"},
     [KEY_MAX_CONNECTIONS] = {"max-connections", "N", OPTION_COUNT, 1, 1 << 20, "1024",

@@ -99,6 +99,15 @@ static enum stated_code check_options(const struct stated_server_options *option
     return STATED_OK;
 }
 
+/* The calls of a frame are admitted together or not at all: one of more calls than a bound of the
+   gate would be told for ever to try again later. */
+static uint32_t most_calls_per_frame(const struct stated_server_options *options)
+{
+    uint32_t most = options->max_calls_per_frame;
+    most = most < options->max_queued_calls ? most : options->max_queued_calls;
+    return most < options->max_calls_per_connection ? most : options->max_calls_per_connection;
+}
+
 static bool copy_listen(struct stated_server *self, const struct stated_server_options *options)
 {
     self->listen = calloc(options->n_listen, sizeof(self->listen[0]));
@@ -146,10 +155,11 @@ enum stated_code stated_server_new(const struct stated_server_options *options,
         return stated_status_set(status, STATED_RESOURCE_EXHAUSTED, "out of memory for the server");
     }
     self->options = *options;
+    self->options.max_calls_per_frame = most_calls_per_frame(options);
     init_mutex_and_condition(self);
     const struct dispatch_limits limits = {
         .max_message_bytes = options->max_message_bytes,
-        .max_calls_per_frame = options->max_calls_per_frame,
+        .max_calls_per_frame = self->options.max_calls_per_frame,
         .default_timeout_ms = options->default_timeout_ms,
         .max_timeout_ms = options->max_timeout_ms,
     };

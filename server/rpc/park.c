@@ -93,6 +93,11 @@ static enum stated_code reserve(struct park *self, struct stated_call *call)
     if (draining) {
         return stated_call_fail(call, STATED_UNAVAILABLE, "the server is stopping: not parked");
     }
+    if (self->options.max_calls == 0 || self->options.max_party_calls == 0) {
+        return stated_call_fail(call, STATED_RESOURCE_EXHAUSTED,
+                                "this server lets no call wait: not parked; raise max-parked and "
+                                "max-parked-per-connection, or look again now and then");
+    }
     call->reply.retry_after_ms = RETRY_MS;
     return is_full ? stated_call_fail(call, STATED_RESOURCE_EXHAUSTED,
                                       "%u calls are parked, as many as may be: not parked, try "

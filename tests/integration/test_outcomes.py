@@ -12,7 +12,7 @@ import unittest
 
 import server
 import sp
-from stated.v1 import admin_pb2, rpc_pb2
+from stated.v1 import admin_pb2, rpc_pb2, state_pb2
 
 BUILD = pathlib.Path(os.environ["STATED_BUILD"])
 SOURCE = pathlib.Path(os.environ["STATED_SOURCE"])
@@ -232,6 +232,22 @@ class Bounds(Busy):
                 self.assert_ok(reply)
         self.assert_ok(self.one(late, CHANGE, {}))
         self.assertEqual(self.changes(), QUEUE_MAX + 2)
+
+    def test_a_frame_that_no_queue_would_hold(self):
+        """It is told so, and not to try again; one that fits an empty queue is served."""
+        one = (sp.WRITE, state_pb2.WriteRequest(mutations=[sp.add(b"n", 1)]))
+        with server.Server("--max-queue", "8") as served, served.client() as client:
+            limits = client.status().limits
+            self.assertEqual((limits.max_queued_calls, limits.max_calls_per_frame), (8, 8))
+            (reply,) = client.frame([one] * 9).replies
+            self.assertEqual(reply.status.code, rpc_pb2.CODE_RESOURCE_EXHAUSTED)
+            self.assertEqual(reply.status.message,
+                             "9 calls in one frame, 8 are allowed; send several frames")
+            self.assertEqual(reply.status.retry_after_ms, 0)
+            self.assertEqual(reply.order.ticket, 0)
+            for reply in client.frame([one] * 8).replies:
+                self.assert_ok(reply)
+            self.assertEqual(client.get(b"n"), b"8")
 
     def test_frames_beyond_the_share_are_refused_while_answers_take_long(self):
         self.serve()

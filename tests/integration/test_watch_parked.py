@@ -125,6 +125,15 @@ class Parked(unittest.TestCase):
                 self.park(served, [other], 5)
                 self.wait_parked(served, good, 10)
 
+    def test_none_may_wait(self):
+        for option in ("--max-parked", "--max-parked-per-connection"):
+            with server.Server(option, "0") as served, served.client() as client:
+                reply = client.reply(sp.WATCH, sp.watch_request(sp.key(b"a")), 1000)
+                self.assertEqual(reply.status.code, rpc_pb2.CODE_RESOURCE_EXHAUSTED)
+                self.assertIn("lets no call wait", reply.status.message)
+                self.assertIn(option.removeprefix("--"), reply.status.message)
+                self.assertEqual(reply.status.retry_after_ms, 0)  # it would be the same again
+
     def test_they_do_not_use_up_what_ordinary_calls_need(self):
         # Slots for some 64 frames, and 64 frames in flight for each connection.
         with server.Server("--max-queue", "1") as served, served.client() as good:

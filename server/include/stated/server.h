@@ -142,7 +142,7 @@ struct stated_server_options {
     uint64_t max_queued_bytes;  /* of requests; at least max_message_bytes */
     uint64_t max_message_bytes; /* of a frame, either way */
     uint32_t max_connections;
-    uint32_t max_calls_per_frame;
+    uint32_t max_calls_per_frame; /* or max_queued_calls or max_calls_per_connection, if less */
     uint32_t max_calls_per_connection;
     uint32_t max_parked_calls; /* more are refused; counted apart from all other calls */
     uint32_t max_parked_calls_per_connection;
