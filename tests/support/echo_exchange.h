@@ -26,10 +26,11 @@ void echo_stop(void);
 /* Frames that are held now. */
 size_t echo_held(void);
 
-/* Waits until exactly n frames are held; fails after half a minute. */
+/* Waits until n frames are held; fails after half a minute, and echo_wait_held when more are. */
 void echo_wait_held(size_t n);
+void echo_wait_at_least(size_t n);
 
-/* Answers every frame that is held. */
-void echo_answer_held(void);
+/* Answers every frame that is held, and says how many. */
+size_t echo_answer_held(void);
 
 #endif
