@@ -19,8 +19,11 @@ struct bare_tables {
 
 /* Opens or makes them. flags: LMDB's, such as MDB_NOSYNC. */
 void bare_tables_open(struct bare_tables *self, const char *directory, unsigned flags);
+
+/* Nothing is committed any more, and no transaction is open. */
 void bare_tables_close(struct bare_tables *self);
 
+/* A transaction; flags: 0 to write, MDB_RDONLY to read. */
 MDB_txn *bare_tables_begin(struct bare_tables *self, unsigned flags);
 
 /* Notes the revision and commits. */
