@@ -94,6 +94,7 @@ bool connection_open(struct connection_host *host, nng_stream *stream, bool mark
         return false;
     }
     log_debug("%s has connected", name);
+    host->arrived(host->context);
     peer_acquire(&self->peer); /* the receiving side's */
     connection_send_greeting(self);
     connection_take_frames(self);

@@ -36,6 +36,8 @@ struct connection_host {
     /* Whether a call that came now would wait for long. Any thread; must not block. NULL: never. */
     bool (*keeps_waiting)(void *context);
     void *waiting_context;
+    /* A peer has come. Any thread; must not block. */
+    void (*arrived)(void *context);
     /* A peer has left frames behind. Any thread; must not block. */
     void (*left_frames)(void *context);
     void *context;

@@ -43,6 +43,12 @@ static void wake_upkeep(void *context)
     upkeep_wake(&self->upkeep);
 }
 
+static void peer_arrived(void *context)
+{
+    struct transport *self = context;
+    upkeep_peer_arrived(&self->upkeep);
+}
+
 static uint32_t or_default(uint32_t value, uint32_t default_value)
 {
     return value != 0 ? value : default_value;
@@ -105,6 +111,7 @@ enum stated_code transport_new(const struct transport_options *options, struct d
     self->host.max_frames = self->options.max_frames_per_connection;
     self->host.keeps_waiting = options->keeps_waiting;
     self->host.waiting_context = options->context;
+    self->host.arrived = peer_arrived;
     self->host.left_frames = wake_upkeep;
     self->host.context = self;
     *transport = self;

@@ -129,6 +129,18 @@ static bool resume_waiting(struct upkeep *self)
     return false;
 }
 
+/* Resting is said before the peers are counted, as a peer is counted before it is asked about: so
+   one of the two sees the other. */
+static bool has_peers(struct upkeep *self)
+{
+    atomic_store(&self->resting, true);
+    if (atomic_load(&self->options.host->peers->count) == 0) {
+        return false;
+    }
+    atomic_store(&self->resting, false);
+    return true;
+}
+
 /* One round; returns when the next is due. */
 static uint64_t work(struct upkeep *self)
 {
@@ -146,9 +158,8 @@ static uint64_t work(struct upkeep *self)
     if (!resumed) {
         return now_ns + ns_of_ms(RESUME_AGAIN_MS);
     }
-    bool sweeps = atomic_load(&self->options.host->peers->count) > 0;
-    return sweeps && self->sweep_due_ns < self->report_due_ns ? self->sweep_due_ns
-                                                              : self->report_due_ns;
+    return has_peers(self) && self->sweep_due_ns < self->report_due_ns ? self->sweep_due_ns
+                                                                       : self->report_due_ns;
 }
 
 static void wait_until(struct upkeep *self, uint64_t due_ns)
@@ -197,6 +208,13 @@ enum stated_code upkeep_start(struct upkeep *self)
 void upkeep_wake(struct upkeep *self)
 {
     eventfd_write(self->wake_fd, 1);
+}
+
+void upkeep_peer_arrived(struct upkeep *self)
+{
+    if (atomic_load(&self->resting) && atomic_exchange(&self->resting, false)) {
+        upkeep_wake(self);
+    }
 }
 
 void upkeep_stop(struct upkeep *self)

@@ -26,6 +26,7 @@ struct upkeep {
     struct upkeep_options options;
     int wake_fd; /* -1: not made, or gone */
     atomic_bool stopping;
+    atomic_bool resting; /* sleeps without a sweep in mind, for there was no peer */
     pthread_t thread;
     bool running;
     /* The thread's own. */
@@ -44,6 +45,9 @@ enum stated_code upkeep_start(struct upkeep *self) STATED_MUST_USE;
 
 /* There is something to do. Any thread, callbacks too; never blocks. */
 void upkeep_wake(struct upkeep *self);
+
+/* A peer has been admitted, so sweeps are due again. Any thread, callbacks too; never blocks. */
+void upkeep_peer_arrived(struct upkeep *self);
 
 /* Ends the thread and waits for it. Harmless when it does not run. */
 void upkeep_stop(struct upkeep *self);

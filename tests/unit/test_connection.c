@@ -156,7 +156,7 @@ static void test_stalled_frame_is_closed(void **state)
     (void)state;
     struct fixture fixture;
     struct transport_options options = fixture_options(&fixture);
-    options.idle_timeout_ms = 200;
+    options.idle_timeout_ms = 1000;
     fixture_start(&fixture, &options);
     int fd = raw_connect(fixture.tcp);
     raw_send(fd, fixture.tcp, 1, "h", 1); /* in flight: not idle, but stalled all the same */

@@ -234,7 +234,7 @@ static void test_slow_reader_is_cut_off(void **state)
     (void)state;
     struct fixture fixture;
     struct transport_options options = fixture_options(&fixture);
-    options.reply_timeout_ms = 200;
+    options.reply_timeout_ms = 1000;
     fixture_start(&fixture, &options);
     int slow = raw_connect(fixture.tcp);
     for (uint32_t i = 1; i <= 40; i++) { /* 20 MiB: more than the buffers on the way hold */
