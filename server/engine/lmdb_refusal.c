@@ -18,15 +18,53 @@ static uint64_t at_most(uint64_t number, uint64_t max)
     return number < max ? number : max;
 }
 
+/* What LMDB may touch to write so many bytes. */
+static uint64_t touched_bytes(uint64_t put_bytes)
+{
+    return LMDB_SPACE_SLACK_BYTES + 2 * put_bytes;
+}
+
+/* Whether the last write would have had room if all that is not in use could be used: LMDB keeps
+   the pages that a reader may still look at. */
+static bool is_kept_by_readers(const struct lmdb_store *self)
+{
+    uint64_t bytes = self->exclusive.put_bytes;
+    MDB_envinfo info;
+    (void)mdb_env_info(self->env, &info);
+    uint64_t unused = ((uint64_t)info.me_last_pgno + 1) * self->space.page_bytes -
+                      lmdb_space_live_bytes(&self->space);
+    return lmdb_space_fits(self, bytes, false) && unused >= touched_bytes(bytes);
+}
+
+struct reason {
+    const char *what;
+    const char *advice;
+};
+
+static struct reason reason_of(int code, bool is_kept)
+{
+    if (code != MDB_MAP_FULL && code != MDB_TXN_FULL) {
+        return (struct reason){"the disk is full",
+                               ", and the file cannot grow; free disk space or delete keys"};
+    }
+    if (is_kept) {
+        return (struct reason){
+            "there is no room for now",
+            ", and the rest is kept for a check, a snapshot or a long read that is "
+            "under way; try again when it has ended"};
+    }
+    return (struct reason){"the state is full", "; delete keys or raise the size limit"};
+}
+
+static void explain(const struct lmdb_store *self, struct reason reason, char *text, size_t size)
+{
+    snprintf(text, size, "%s: %" PRIu64 " of at most %" PRIu64 " bytes are in use%s", reason.what,
+             lmdb_space_live_bytes(&self->space), self->space.limit_bytes, reason.advice);
+}
+
 void lmdb_refusal_explain(const struct lmdb_store *self, int code, char *text, size_t size)
 {
-    bool is_limit = code == MDB_MAP_FULL || code == MDB_TXN_FULL;
-    snprintf(text, size,
-             is_limit ? "the state is full: %" PRIu64 " of at most %" PRIu64
-                        " bytes are in use; delete keys or raise the size limit"
-                      : "the disk is full: the state has %" PRIu64 " of at most %" PRIu64
-                        " bytes and cannot grow; free disk space or delete keys",
-             lmdb_space_live_bytes(&self->space), self->space.limit_bytes);
+    explain(self, reason_of(code, is_kept_by_readers(self)), text, size);
 }
 
 /* Whether the file system, and the limit of a file's size, leave room for so much more. */
@@ -44,12 +82,6 @@ static bool disk_has_room(const struct lmdb_store *self, uint64_t bytes)
     }
     uint64_t blocks = geteuid() == 0 ? disk.f_bfree : disk.f_bavail;
     return blocks * disk.f_frsize >= bytes;
-}
-
-/* What LMDB may touch to write so many bytes. */
-static uint64_t touched_bytes(uint64_t put_bytes)
-{
-    return LMDB_SPACE_SLACK_BYTES + 2 * put_bytes;
 }
 
 void lmdb_refusal_note(struct lmdb_run *run, int code)
@@ -81,5 +113,5 @@ void lmdb_refusal_read(const struct lmdb_store *self, char *text, size_t size)
         (cause == LMDB_REFUSAL_DISK && disk_has_room(self, touched_bytes(bytes)))) {
         return;
     }
-    lmdb_refusal_explain(self, is_limit ? MDB_MAP_FULL : ENOSPC, text, size);
+    explain(self, reason_of(is_limit ? MDB_MAP_FULL : ENOSPC, false), text, size);
 }

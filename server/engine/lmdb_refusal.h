@@ -31,7 +31,8 @@ void lmdb_refusal_note(struct lmdb_run *run, int code);
 /* The run is committed; pages are in use now. Of the thread that has the EXCLUSIVE run. */
 void lmdb_refusal_end(struct lmdb_run *run, uint64_t pages);
 
-/* Says for people why writes are refused: code is LMDB's. Any thread. */
+/* Says for people why the run's only write had no room: code is LMDB's. Of the thread that has the
+   EXCLUSIVE run. */
 void lmdb_refusal_explain(const struct lmdb_store *self, int code, char *text, size_t size);
 
 /* Why writes are refused at this moment; "" when they are not. Any thread; asks the file system,

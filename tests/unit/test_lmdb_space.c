@@ -88,6 +88,30 @@ static uint64_t keys(void)
     return status.keys;
 }
 
+/* LMDB keeps every page that a reader may look at, so one that takes long fills the file. */
+static void test_what_is_still_read_keeps_its_place(void **state)
+{
+    (void)state;
+    const struct store_ops *ops = fixture.store->ops;
+    struct store_op *op = put_op("key", VALUE_BYTES);
+    run(op);
+    assert_outcome(op, STATED_OK, "");
+    struct store_run *reading = ops->begin(fixture.store, STORE_SHARED);
+    assert_non_null(reading);
+    for (size_t i = 0; op->code == STATED_OK; i++) {
+        assert_in_range(i, 0, LIMIT_BYTES / VALUE_BYTES);
+        op = put_op("key", VALUE_BYTES);
+        run(op);
+    }
+    assert_outcome(op, STATED_RESOURCE_EXHAUSTED, "there is no room for now: ");
+    assert_non_null(strstr(op->message, "of at most 1048576 bytes"));
+    assert_refuses(""); /* it will not last */
+    assert_int_equal(ops->commit(reading, NULL, NULL), STORE_COMPLETE);
+    op = put_op("key", VALUE_BYTES);
+    run(op);
+    assert_outcome(op, STATED_OK, "");
+}
+
 static void test_a_full_state_refuses_what_adds_and_goes_on_with_the_rest(void **state)
 {
     (void)state;
@@ -247,6 +271,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(test_what_is_still_read_keeps_its_place),
         TEST(test_a_full_state_refuses_what_adds_and_goes_on_with_the_rest),
         TEST(test_small_records_fill_the_state_as_well),
         TEST(test_only_the_writes_that_do_not_fit_are_refused),
