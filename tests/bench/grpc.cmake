@@ -1,5 +1,9 @@
 # The peers that speak gRPC; only `cmake --build DIR --target grpc_peers` builds them, which
-# tests/bench/compare does, since they take long to compile and no test needs them.
+# tests/bench/compare does, since they take long to compile and no test needs them. A sanitized build
+# does not even look for gRPC, whose description alone takes pkg-config many seconds.
+if(STATED_SANITIZE)
+  return()
+endif()
 include(CheckLanguage)
 check_language(CXX)
 pkg_check_modules(GRPCPP IMPORTED_TARGET grpc++ protobuf)

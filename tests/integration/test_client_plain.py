@@ -20,7 +20,7 @@ class Plain(unittest.TestCase):
         self.process = server.Process(directory.path, [self.endpoint],
                                       server.BUILD / "tests" / "busy_server")
         self.addCleanup(self.process.end)
-        self.process.wait_until((directory.path / "busy.sock").is_socket, "it listened")
+        self.process.wait_until(lambda: server.listens(self.endpoint), "it listened")
 
     def start(self, wait_ms):
         return subprocess.Popen([server.BUILD / "tests" / "client_plain", self.endpoint,

@@ -47,7 +47,7 @@ class Busy(unittest.TestCase):
         self.process = server.Process(directory.path, [self.endpoint, *arguments],
                                       BUILD / "tests" / "busy_server")
         self.addCleanup(self.process.end)
-        self.process.wait_until((directory.path / "busy.sock").is_socket, "it listened")
+        self.process.wait_until(lambda: server.listens(self.endpoint), "it listened")
         self.admin = self.client()
 
     def client(self):

@@ -28,6 +28,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def listens(endpoint):
+    """Whether a server takes connections there; its socket has a path a moment before it does."""
+    try:
+        sp.Connection(endpoint, START_S).close()
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    return True
+
+
 def clean_environment():
     """The environment without anything that configures stated."""
     return {name: value for name, value in os.environ.items() if not name.startswith("STATED_")}
