@@ -162,7 +162,7 @@ static int forget_answers(struct lmdb_run *run, const uint8_t *id)
 }
 
 /* Forgets a client altogether. */
-static int forlmdb_calls_get_client(struct lmdb_run *run, const uint8_t *id)
+static int forget_client(struct lmdb_run *run, const uint8_t *id)
 {
     struct lmdb_client client;
     struct lmdb_call_key key;
@@ -197,7 +197,7 @@ int lmdb_calls_enforce_bounds(struct lmdb_run *run, const uint8_t *self, struct 
     }
     while (rc == 0 && run->totals.forgotten > run->store->limits.max_forgotten) {
         rc = find_oldest(run, LMDB_CALL_FORGOTTEN, id);
-        rc = rc == 0 ? forlmdb_calls_get_client(run, id) : rc;
+        rc = rc == 0 ? forget_client(run, id) : rc;
     }
     return rc;
 }
