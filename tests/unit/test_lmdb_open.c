@@ -415,6 +415,48 @@ static void test_a_cut_file_is_refused_at_every_length_that_loses_data(void **st
     assert_in_range(n_refused, 20, length / 4096);
 }
 
+/* The file with a byte of a header page changed: refused with a finding, or a whole state, be it
+   that of the transaction before. */
+static bool opens_with_byte(uint8_t *whole, size_t length, size_t at, uint8_t change)
+{
+    struct stated_status status;
+    whole[at] ^= change;
+    write_file(data_file(), whole, length);
+    whole[at] ^= change;
+    bool opens = fixture_try_open(&fixture, &status) == STATED_OK;
+    if (opens) {
+        uint64_t keys = count_keys();
+        assert_true(keys == 0 || keys == 10);
+        fixture_close(&fixture);
+    } else if (strstr(status.message, "state.mdb") == NULL) {
+        fail_msg("byte %zu: %s", at, status.message);
+    }
+    arena_reset(&fixture.arena);
+    return opens;
+}
+
+static void test_no_byte_of_a_header_can_be_wrong_unseen(void **state)
+{
+    (void)state;
+    enum { HEADER_BYTES = 152 };
+    static const uint8_t changes[] = {0x01, 0x80, 0xff};
+    size_t n_refused = 0;
+    fixture_open(&fixture);
+    fill(10);
+    fixture_close(&fixture);
+    uint8_t *whole;
+    size_t length = read_file(data_file(), &whole);
+    for (size_t page = 0; page < 2; page++) {
+        for (size_t i = 0; i < HEADER_BYTES * sizeof(changes); i++) {
+            size_t at = page * 4096 + i / sizeof(changes);
+            n_refused += !opens_with_byte(whole, length, at, changes[i % sizeof(changes)]);
+        }
+    }
+    free(whole);
+    print_message("%zu of %zu refused\n", n_refused, 2 * HEADER_BYTES * sizeof(changes));
+    assert_in_range(n_refused, HEADER_BYTES, 2 * HEADER_BYTES * sizeof(changes));
+}
+
 static void test_a_file_made_under_a_larger_limit_opens_and_can_be_emptied(void **state)
 {
     (void)state;
@@ -462,6 +504,7 @@ int main(void)
         TEST(test_a_missing_table_is_refused),
         TEST(test_a_header_that_does_not_go_with_the_tree_is_refused),
         TEST(test_a_cut_file_is_refused_at_every_length_that_loses_data),
+        TEST(test_no_byte_of_a_header_can_be_wrong_unseen),
         TEST(test_a_file_made_under_a_larger_limit_opens_and_can_be_emptied),
     };
 #undef TEST
