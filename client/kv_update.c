@@ -128,8 +128,9 @@ static enum stated_code try_change(struct update *self, enum stated_kv_change ch
     uint32_t timeout_ms = left_ms(self);
     if (timeout_ms == 0) {
         return kv_say(status, STATED_DEADLINE_EXCEEDED,
-                      "nothing was written: others changed \"%s\" before each of %u tries",
-                      escape_bytes(shown, self->key.data, self->key.size), self->tries);
+                      "nothing was written: others changed \"%s\" before each of %u %s",
+                      escape_bytes(shown, self->key.data, self->key.size), self->tries,
+                      self->tries == 1 ? "try" : "tries");
     }
     if (change == STATED_KV_SET) {
         kv_write_put(&write, self->key, value);

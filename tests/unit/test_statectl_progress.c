@@ -3,7 +3,6 @@
 
 #include "test.h"
 
-#include <fcntl.h>
 #include <pty.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,8 @@
 
 static char shown[512];
 
-/* Runs `act` with this as standard error, and keeps what comes out of `from`. */
+/* Runs `act` with `to` as standard error, closes that, and keeps all that comes out of `from`; a
+   terminal may give it bit by bit. */
 static void capture(int to, int from, void (*act)(void))
 {
     int saved = dup(STDERR_FILENO);
@@ -19,9 +19,12 @@ static void capture(int to, int from, void (*act)(void))
     act();
     assert_true(dup2(saved, STDERR_FILENO) >= 0);
     close(saved);
-    fcntl(from, F_SETFL, O_NONBLOCK);
-    ssize_t n = read(from, shown, sizeof(shown) - 1);
-    shown[n > 0 ? n : 0] = '\0';
+    close(to);
+    size_t used = 0;
+    for (ssize_t n = 1; n > 0; used += n > 0 ? (size_t)n : 0) {
+        n = read(from, shown + used, sizeof(shown) - 1 - used);
+    }
+    shown[used] = '\0';
 }
 
 /* As if the last time had been long ago. */
@@ -55,7 +58,6 @@ static void test_a_share_is_a_bar_on_a_terminal(void **state)
                                "\r[########################] copying, 100%\033[K"
                                "\r\033[K");
     close(screen);
-    close(terminal);
 }
 
 static void test_a_share_is_nothing_elsewhere(void **state)
@@ -66,7 +68,6 @@ static void test_a_share_is_nothing_elsewhere(void **state)
     capture(ends[1], ends[0], tell_and_wipe);
     assert_string_equal(shown, "");
     close(ends[0]);
-    close(ends[1]);
 }
 
 int main(void)
