@@ -132,6 +132,7 @@ class Watch(OneServer):
         self.parked(1)
         self.client.put(b"a", b"1")
         self.assertEqual(watching.event()["value"], "1")
+        self.parked(1)  # else no call is lost, and nothing is said
         self.served.kill()
         tcp = self.served.tcp
         self.served.start()
