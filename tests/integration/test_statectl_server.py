@@ -565,6 +565,8 @@ class OnATerminal(Checks, server.ServedTestCase):
         status, shown = terminal.end()
         self.assertEqual(130, status)
         self.assertIn(b"0 waiting", shown)
+        # Whatever it had drawn when it was interrupted, nothing of an older picture is left below.
+        self.assertTrue(shown.endswith(b"\x1b[?7h\x1b[J"), shown)
 
     def test_watch_of_a_server_that_goes_and_comes(self):
         with server.Server() as running:

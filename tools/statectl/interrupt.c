@@ -6,23 +6,33 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t is_deferred;
 static volatile sig_atomic_t requested;
 static int event_fd = -1;
+static const char *volatile last_words;
+
+static void write_some(int fd, const void *data, size_t size)
+{
+    ssize_t written = write(fd, data, size);
+    (void)written;
+}
 
 static void on_signal(int number)
 {
     int saved = errno;
     if (!is_deferred || requested != 0) {
+        if (last_words != NULL) {
+            write_some(STDOUT_FILENO, last_words, strlen(last_words));
+        }
         _exit(EXIT_SIGNAL + number);
     }
     requested = EXIT_SIGNAL + number;
     const uint64_t one = 1;
-    ssize_t written = write(event_fd, &one, sizeof one);
-    (void)written;
+    write_some(event_fd, &one, sizeof one);
     errno = saved;
 }
 
@@ -47,6 +57,11 @@ void interrupt_defer(void)
         event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     }
     is_deferred = event_fd >= 0;
+}
+
+void interrupt_say_last(const char *text)
+{
+    last_words = text;
 }
 
 int interrupt_requested(void)

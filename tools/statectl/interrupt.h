@@ -9,6 +9,10 @@ void interrupt_init(void);
 /* From now on the first signal only asks, see below; a second one ends the process. */
 void interrupt_defer(void);
 
+/* A signal that ends the process writes this to standard output first; NULL: nothing, as at the
+   beginning. text is not copied. Main thread. */
+void interrupt_say_last(const char *text);
+
 /* The exit code of the signal that asked, 130 for Ctrl-C; 0 = none did. Any thread. */
 int interrupt_requested(void);
 

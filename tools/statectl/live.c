@@ -92,6 +92,8 @@ int live_run(const struct live *self, struct ctl *ctl,
     if (has_screen) {
         setvbuf(stdout, whole, _IOFBF, sizeof whole); /* a picture is written in one piece */
         fputs("\033[H\033[2J", stdout);
+        /* Ctrl-C takes from the terminal what it has not yet shown of a picture. */
+        interrupt_say_last("\033[?7h\033[J");
     }
     while (code == EXIT_DONE) {
         code = has_screen ? show_on_screen(self, ctl, show, argument) : show(ctl, argument);
@@ -105,5 +107,6 @@ int live_run(const struct live *self, struct ctl *ctl,
             interrupt_sleep((int)self->interval_ms);
         }
     }
+    interrupt_say_last(NULL);
     return code;
 }
