@@ -1,7 +1,7 @@
 /* What the libraries can do without stated: NNG's byte streams, protobuf-c and LMDB serve the same
    frames with as little between them as possible. It has no order, no deadlines, no bounds, checks
-   nothing and knows no duplicates: the limit of a server on these libraries, for wire_load alone,
-   which sends its next frame when the last one is answered. Prints its port when it serves.
+   nothing and knows no duplicates: the limit of a server on these libraries, for wire_load alone.
+   Prints its port when it serves.
 
    Frames of reads, and in `ephemeral` all frames, are executed in the callback that received them;
    durable writes by one thread, everything that has come meanwhile in one commit. */
@@ -37,7 +37,8 @@ struct connection {
     bool greeted;
     uint8_t *in;
     size_t in_bytes;
-    uint8_t *out;
+    uint8_t *out; /* answers that are not sent yet */
+    size_t out_bytes;
     MDB_txn *reading; /* kept, and renewed for each batch */
     struct connection *next;
 };
@@ -190,14 +191,19 @@ static Stated__V1__RequestFrame *unpack_frame(const struct connection *self,
                                                   self->in + LENGTH_BYTES + ID_BYTES));
 }
 
+/* Puts the answer of the frame at the front behind the others, and takes the frame off. */
 static void answer_frame(struct connection *self, MDB_txn *txn,
                          const Stated__V1__RequestFrame *frame, ProtobufCAllocator *allocator)
 {
-    size_t bytes =
-        ID_BYTES + answer_calls(txn, frame, allocator, self->out + LENGTH_BYTES + ID_BYTES);
+    uint8_t *out = self->out + self->out_bytes;
+    size_t taken = frame_bytes(self);
+    size_t bytes = ID_BYTES + answer_calls(txn, frame, allocator, out + LENGTH_BYTES + ID_BYTES);
     uint64_t length = htobe64(bytes);
-    memcpy(self->out, &length, sizeof length);
-    memcpy(self->out + LENGTH_BYTES, self->in + LENGTH_BYTES, ID_BYTES);
+    memcpy(out, &length, sizeof length);
+    memcpy(out + LENGTH_BYTES, self->in + LENGTH_BYTES, ID_BYTES);
+    self->out_bytes += LENGTH_BYTES + bytes;
+    self->in_bytes -= taken;
+    memmove(self->in, self->in + taken, self->in_bytes);
 }
 
 /* The peer has gone. On a callback, so NNG has to wait for that one elsewhere. */
@@ -238,15 +244,12 @@ static bool send_all(struct connection *self, const void *data, size_t bytes)
     return true;
 }
 
-/* The frame at the front is answered in `out`: sends that, and goes on. */
-static void send_answer(struct connection *self)
+/* Sends the answers that there are, and receives what comes next. */
+static void send_answers(struct connection *self)
 {
-    uint64_t length;
-    size_t taken = frame_bytes(self);
-    memcpy(&length, self->out, sizeof length);
-    self->in_bytes -= taken;
-    memmove(self->in, self->in + taken, self->in_bytes);
-    if (send_all(self, self->out, LENGTH_BYTES + (size_t)be64toh(length))) {
+    bool sent = send_all(self, self->out, self->out_bytes);
+    self->out_bytes = 0;
+    if (sent) {
         receive(self);
     } else {
         end(self);
@@ -261,6 +264,8 @@ static void leave_to_writer(struct connection *self)
     pthread_cond_signal(&came);
     pthread_mutex_unlock(&mutex);
 }
+
+static void take_frames(struct connection *self);
 
 static void *write_durably(void *argument)
 {
@@ -281,14 +286,15 @@ static void *write_durably(void *argument)
         bare_tables_commit(&tables, txn);
         while (first != NULL) {
             struct connection *next = first->next; /* answered, it may be back at once */
-            send_answer(first);
+            take_frames(first);
             first = next;
         }
     }
     return NULL;
 }
 
-static void take_frame(struct connection *self)
+/* False: the frame is the writing thread's. */
+static bool take_frame(struct connection *self)
 {
     ProtobufCAllocator *allocator = empty_arena();
     Stated__V1__RequestFrame *frame = unpack_frame(self, allocator);
@@ -298,7 +304,7 @@ static void take_frame(struct connection *self)
     }
     if (writes && durable) {
         leave_to_writer(self);
-        return;
+        return false;
     }
     if (writes) {
         pthread_mutex_lock(&writing);
@@ -311,7 +317,17 @@ static void take_frame(struct connection *self)
         answer_frame(self, self->reading, frame, allocator);
         mdb_txn_reset(self->reading);
     }
-    send_answer(self);
+    return true;
+}
+
+static void take_frames(struct connection *self)
+{
+    while (self->greeted && frame_bytes(self) > 0) {
+        if (!take_frame(self)) {
+            return;
+        }
+    }
+    send_answers(self);
 }
 
 static void received(void *argument)
@@ -327,11 +343,7 @@ static void received(void *argument)
         self->in_bytes -= GREETING_BYTES;
         memmove(self->in, self->in + GREETING_BYTES, self->in_bytes);
     }
-    if (self->greeted && frame_bytes(self) > 0) {
-        take_frame(self);
-    } else {
-        receive(self);
-    }
+    take_frames(self);
 }
 
 static void accepted(void *argument)

@@ -207,25 +207,31 @@ def measure_growth(arguments, directory, stack, loads):
     by_keys = {keys: [] for keys in KEYS[arguments.quick]}
     by_lanes = {lanes: [] for lanes in LANES}
     by_turns = {lanes: [] for lanes in TURNS}
+    bare_by_keys = {keys: [] for keys in KEYS[arguments.quick]}
     bare_by_lanes = {lanes: [] for lanes in LANES}
     bare_by_turns = {lanes: [] for lanes in TURNS}
-    servers = {}
+    servers, bares = {}, {}
     for keys in by_keys:
         servers[keys] = stack.enter_context(peers.Stated(
             directory / f"keys-{keys}", arguments.build, "--durability", "ephemeral"))
+        bares[keys] = stack.enter_context(peers.Bare(
+            directory / f"bare-keys-{keys}", arguments.build, "ephemeral"))
         peers.fill(loads, servers[keys], keys)
-    bare = stack.enter_context(peers.Bare(directory / "growth-bare", arguments.build, "ephemeral"))
-    peers.fill(loads, bare, min(servers))
+        peers.fill(loads, bares[keys], keys)
+    bare = bares[min(bares)]
     curves = [(servers[min(servers)], by_lanes, ACTIVE), (bare, bare_by_lanes, ACTIVE),
               (servers[min(servers)], by_turns, 1), (bare, bare_by_turns, 1)]
     for _ in range(arguments.rounds):
         for keys, points in by_keys.items():
             points.append(cost_us(loads, servers[keys], keys, "--connections", 8, "--batch", 8))
+        for keys, points in bare_by_keys.items():
+            points.append(cost_us(loads, bares[keys], keys, "--connections", 8, "--batch", 8))
         for peer, curve, active in curves:
             for lanes, points in curve.items():
                 points.append(cost_us(loads, peer, min(servers), "--connections", lanes, "--active",
                                       active))
     print_curve("cost of a Read by keys", by_keys)
+    print_curve("cost of a Read by keys, the libraries alone", bare_by_keys)
     print_curve(f"by connections, of which {ACTIVE} ask", by_lanes)
     print_curve("by connections, which ask in turn", by_turns)
     print_curve("by connections, which ask in turn, the libraries alone", bare_by_turns)
@@ -233,8 +239,9 @@ def measure_growth(arguments, directory, stack, loads):
                    bare_by_lanes)
     turns = bounded(curve_target("Read, 1 to 1,000 connections ask in turn", by_turns),
                     bare_by_turns)
-    targets = [curve_target(f"Read, {min(by_keys):,} to {max(by_keys):,} keys", by_keys),
-               *some, *turns]
+    keys = bounded(curve_target(f"Read, {min(by_keys):,} to {max(by_keys):,} keys", by_keys),
+                   bare_by_keys)
+    targets = [*keys, *some, *turns]
     return targets, {"keys": by_keys, f"connections, {ACTIVE} at a time": by_lanes,
                      "connections, one at a time": by_turns}
 

@@ -166,14 +166,16 @@ class Round:
         return self.loads.grpc(self.servers["etcd"], *SPREAD, "--read-percent", 50)
 
     def quiet(self, server):
-        """Reads at a fixed rate, far below what either could do."""
-        return self.wire(server, "--connections", 4, "--rate", 500, "--committed", *READS)
+        """Reads at a fixed rate, far below what either could do; long enough for a p99."""
+        return self.loads.wire(self.protocol(server), self.servers[server], "--connections", 4,
+                               "--rate", 500, "--committed", *READS,
+                               seconds=2 * self.loads.seconds)
 
     def beside_writers(self, server):
         """The same while 64 writes in flight, over 8 connections, keep the disk busy."""
         command = self.loads.wire_command(self.protocol(server), self.servers[server],
                                           "--connections", 8, "--batch", 8, "--per-message", 8,
-                                          *WRITES, seconds=self.loads.seconds + 0.5)
+                                          *WRITES, seconds=2 * self.loads.seconds + 0.5)
         with subprocess.Popen([str(word) for word in command],
                               stdout=subprocess.DEVNULL) as writers:
             try:
