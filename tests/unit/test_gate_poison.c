@@ -106,9 +106,9 @@ static void test_recovery_runs_alone_and_clears_it(void **state)
     struct gate_run *reading = self->held[0];
     struct gate_run *run = poison(self, &write, queued);
     gate_finish(self->gate, run);
-    assert_false(gate_clear_poison(self->gate)); /* its recovery is to come */
-    assert_false(gate_wait_idle(self->gate, 20));
-    assert_int_equal(self->recoveries, 0); /* something still runs */
+    assert_false(gate_clear_poison(self->gate));   /* its recovery is to come */
+    assert_false(gate_wait_idle(self->gate, 100)); /* the timer has its turn meanwhile */
+    assert_int_equal(self->recoveries, 0);         /* something still runs */
     layer_let_go(self, reading);
     layer_wait(self, &self->recoveries, 1);
     layer_wait_idle(self);
