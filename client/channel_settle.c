@@ -97,13 +97,14 @@ void channel_judge_reply(struct channel *self, struct slot *slot, const struct r
                          bool shared, struct channel_settled *settled)
 {
     uint64_t at_ns = 0;
-    bool ok = reply->code == STATED_OK;
+    /* A code of a later version may mean anything: its caller is told, not the server again. */
+    bool is_last = reply->code == STATED_OK || reply->number > STATED_UNAUTHENTICATED;
     slot->retry.shared = shared;
     enum retry_action action =
-        ok ? RETRY_END
-           : retry_after_reply(&self->options.retry, &slot->retry, reply->code,
-                               reply->order.replayed, reply->retry_after_ms, clock_now_ns(),
-                               next_random(self), &at_ns);
+        is_last ? RETRY_END
+                : retry_after_reply(&self->options.retry, &slot->retry, reply->code,
+                                    reply->order.replayed, reply->retry_after_ms, clock_now_ns(),
+                                    next_random(self), &at_ns);
     slot->retry.refusals++;
     /* A server that cannot tell leaves it open whatever it says the next time. */
     slot->retry.doubt = slot->retry.doubt || reply->code == STATED_UNKNOWN;

@@ -39,7 +39,6 @@ static bool is_final(enum stated_code code)
     case STATED_UNAVAILABLE:
     case STATED_DEADLINE_EXCEEDED:
     case STATED_RESOURCE_EXHAUSTED:
-    case STATED_UNKNOWN:
     case STATED_INTERNAL:
     case STATED_ABORTED:
         return false;
@@ -145,12 +144,13 @@ static void ask_for_more(struct stated_kv_watch *self)
 static enum watch_state tell(struct stated_kv_watch *self, const struct stated_status *status,
                              const Stated__V1__WatchResponse *response)
 {
+    struct stated_status told = *status;
     if (status->code == STATED_OK) {
-        if (!kv_watch_tell_events(self, response)) {
-            return WATCH_PAUSING;
+        if (kv_watch_tell_events(self, response, &told) == STATED_OK) {
+            ask_for_more(self);
+            return WATCH_POLLING;
         }
-        ask_for_more(self);
-        return WATCH_POLLING;
+        status = &told;
     }
     bool is_too_much = status->code == STATED_RESOURCE_EXHAUSTED && status->retry_after_ms == 0;
     if (is_too_much ? ask_for_less(self) : !is_final(status->code)) {

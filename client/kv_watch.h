@@ -50,9 +50,11 @@ struct stated_kv_watch {
     uint8_t range[]; /* the bytes of the range */
 };
 
-/* Tells the events of an answer, if it has any. False when it cannot be told, for lack of memory or
-   of sense, and then nothing has been. */
-bool kv_watch_tell_events(struct stated_kv_watch *self,
-                          const Stated__V1__WatchResponse *response) STATED_MUST_USE;
+/* Tells the events of an answer, if it has any. Else nothing has been told, and *status says why:
+   RESOURCE_EXHAUSTED, no memory; INTERNAL, they make no sense; UNIMPLEMENTED, one is of a kind that
+   this version does not know. */
+enum stated_code kv_watch_tell_events(struct stated_kv_watch *self,
+                                      const Stated__V1__WatchResponse *response,
+                                      struct stated_status *status) STATED_MUST_USE;
 
 #endif

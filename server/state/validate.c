@@ -57,6 +57,12 @@ static enum stated_code check_range(const struct report *report, const char *wha
                   escape_bytes(start, range->start.data, range->start.len));
 }
 
+/* What a oneof holds that is of a later version than this server; 0 = nothing. */
+static uint32_t unknown_field(const ProtobufCMessage *message)
+{
+    return message->n_unknown_fields > 0 ? message->unknown_fields[0].tag : 0;
+}
+
 static enum stated_code check_selector(const struct report *report, const char *what, size_t index,
                                        const Stated__V1__Selector *selector)
 {
@@ -72,6 +78,12 @@ static enum stated_code check_selector(const struct report *report, const char *
     case STATED__V1__SELECTOR__KIND_RANGE:
         return check_range(report, what, index, selector->range);
     default:
+        if (unknown_field(&selector->base) != 0) {
+            return REFUSE(report,
+                          "%s %zu selects by field %u, which this server does not know; it knows "
+                          "a key, a prefix and a range",
+                          what, index, unknown_field(&selector->base));
+        }
         return REFUSE(report, "%s %zu selects nothing; set a key, a prefix or a range", what,
                       index);
     }
@@ -136,15 +148,21 @@ static enum stated_code check_guard(const struct report *report, size_t index,
                                     const Stated__V1__Guard *guard)
 {
     enum stated_code code = check_key(report, "guard", index, &guard->key);
-    if (code == STATED_OK && guard->must_case == STATED__V1__GUARD__MUST__NOT_SET) {
-        char shown[ESCAPE_BYTES];
-        return REFUSE(
-            report,
-            "guard %zu, on \"%s\", has no condition; set exists, mod_revision, version or "
-            "value",
-            index, escape_bytes(shown, guard->key.data, guard->key.len));
+    if (code != STATED_OK || guard->must_case != STATED__V1__GUARD__MUST__NOT_SET) {
+        return code;
     }
-    return code;
+    char shown[ESCAPE_BYTES];
+    escape_bytes(shown, guard->key.data, guard->key.len);
+    if (unknown_field(&guard->base) != 0) {
+        return REFUSE(report,
+                      "guard %zu, on \"%s\", has a condition, field %u, which this server does not "
+                      "know; it knows exists, mod_revision, version and value",
+                      index, shown, unknown_field(&guard->base));
+    }
+    return REFUSE(report,
+                  "guard %zu, on \"%s\", has no condition; set exists, mod_revision, version or "
+                  "value",
+                  index, shown);
 }
 
 static enum stated_code check_mutation(const struct report *report, size_t index,
@@ -158,6 +176,12 @@ static enum stated_code check_mutation(const struct report *report, size_t index
     case STATED__V1__MUTATION__KIND_DELETE:
         return check_selector(report, "mutation", index, mutation->delete_->select);
     default:
+        if (unknown_field(&mutation->base) != 0) {
+            return REFUSE(report,
+                          "mutation %zu is field %u, which this server does not know; it knows a "
+                          "put, a delete and an add",
+                          index, unknown_field(&mutation->base));
+        }
         return REFUSE(report, "mutation %zu does nothing; set a put, a delete or an add", index);
     }
 }

@@ -43,8 +43,9 @@ static int check_directory(struct ctl *ctl, const char *directory)
 }
 
 /* What the server found. */
-static int conclude(struct ctl *ctl, const Stated__V1__Job *job)
+static int conclude(struct ctl *ctl, const struct remote_job *remote)
 {
+    const Stated__V1__Job *job = remote->job;
     if (job->state == STATED__V1__JOB__STATE__STATE_DONE) {
         struct store_contents contents = contents_of(job->contents);
         contents_view_print(ctl, &contents, "data_directory", NULL, "the state is good:", "");
@@ -53,9 +54,7 @@ static int conclude(struct ctl *ctl, const Stated__V1__Job *job)
     if (job->code == STATED__V1__CODE__CODE_DATA_LOSS) {
         return error_negative("%s", job->message);
     }
-    struct stated_status status;
-    (void)!stated_status_set(&status, (enum stated_code)job->code, "%s", job->message);
-    return error_call(&status);
+    return remote_job_fail(remote);
 }
 
 static int check_server(struct ctl *ctl)
@@ -71,7 +70,7 @@ static int check_server(struct ctl *ctl)
         return code;
     }
     progress_wipe(&job.progress);
-    code = conclude(ctl, job.job);
+    code = conclude(ctl, &job);
     remote_job_end(&job);
     return code;
 }

@@ -18,8 +18,14 @@ static void print(const struct ctl *ctl, const Stated__V1__HealthResponse *healt
         return;
     }
     bool serves = health->state == STATED__V1__HEALTH_RESPONSE__STATE__STATE_SERVING;
-    printf("%s%s%s", serves ? output_green() : output_red(),
-           json_string_value(json_object_get(object, "state")), output_plain());
+    const char *state = json_string_value(json_object_get(object, "state"));
+    fputs(serves ? output_green() : output_red(), stdout);
+    if (state != NULL) {
+        fputs(state, stdout);
+    } else {
+        printf("state %d, which this statectl does not know", (int)health->state);
+    }
+    fputs(output_plain(), stdout);
     char *reason = text_safe(health->reason);
     printf("%s%s\n", reason[0] != '\0' ? ": " : "", reason);
     free(reason);

@@ -11,9 +11,6 @@
 
 struct store_contents contents_of(const Stated__V1__Contents *contents)
 {
-    if (contents == NULL) {
-        return (struct store_contents){0};
-    }
     return (struct store_contents){.revision = contents->revision,
                                    .keys = contents->keys,
                                    .oldest_revision = contents->oldest_revision,

@@ -6,6 +6,7 @@
 
 #include "stated/v1/state.stated-client.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -73,10 +74,35 @@ static Stated__V1__WatchResponse *call(const struct follow *self, struct ctl *ct
     return outcome.response;
 }
 
+/* FOLLOW_ON, or the exit code after saying that the event is none that can be shown. */
+static int check_event(const Stated__V1__Event *event)
+{
+    struct stated_status status;
+    if (event->entry == NULL) {
+        (void)!stated_status_set(&status, STATED_INTERNAL,
+                                 "the server told of a change of no key; is it a stated server?");
+        return error_call(&status);
+    }
+    if (event->type != STATED__V1__EVENT__TYPE__TYPE_PUT &&
+        event->type != STATED__V1__EVENT__TYPE__TYPE_DELETE) {
+        (void)!stated_status_set(
+            &status, STATED_UNIMPLEMENTED,
+            "revision %" PRIu64 " has a change of kind %d, which this statectl does not know: the "
+            "server is newer; go on with a statectl of its version, from there",
+            event->entry->mod_revision, (int)event->type);
+        return error_call(&status);
+    }
+    return FOLLOW_ON;
+}
+
 static int handle(struct follow *self, const Stated__V1__WatchResponse *response)
 {
     int code = FOLLOW_ON;
     for (size_t i = 0; i < response->n_events && code == FOLLOW_ON; i++) {
+        code = check_event(response->events[i]);
+        if (code != FOLLOW_ON) {
+            return code;
+        }
         self->next_revision = response->events[i]->entry->mod_revision;
         code = self->event(self->argument, response->events[i]);
         self->handled++;

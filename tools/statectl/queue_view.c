@@ -20,8 +20,10 @@ static const char *access_name(Stated__V1__Access access, bool committed)
         return "write";
     case STATED__V1__ACCESS__ACCESS_PARK:
         return "park";
-    default:
+    case STATED__V1__ACCESS__ACCESS_NONE:
         return "none";
+    default:
+        return "unknown";
     }
 }
 

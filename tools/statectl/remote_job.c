@@ -57,19 +57,42 @@ static enum stated_code look(struct remote_job *self, struct stated_status *stat
     return code;
 }
 
+static enum stated_code no_word(struct stated_status *status)
+{
+    return stated_status_set(status, STATED_INTERNAL, "the server did not say how the job is");
+}
+
 /* Until it is done, something fails or a signal asks. */
 static enum stated_code follow(struct remote_job *self, struct stated_status *status)
 {
     enum stated_code code = STATED_OK;
     int wait_ms = FIRST_WAIT_MS;
-    while (code == STATED_OK && self->job != NULL &&
-           self->job->state == STATED__V1__JOB__STATE__STATE_RUNNING &&
+    while (code == STATED_OK && self->job->state == STATED__V1__JOB__STATE__STATE_RUNNING &&
            interrupt_sleep(wait_ms) == 0) {
         wait_ms = 2 * wait_ms < LONGEST_WAIT_MS ? 2 * wait_ms : LONGEST_WAIT_MS;
         code = look(self, status);
+        if (code == STATED_OK && self->job == NULL) {
+            return no_word(status);
+        }
         progress_tell_share(&self->progress, self->what, self->job->permille);
     }
     return code;
+}
+
+/* That it is in one of the states that the caller knows what to do with. */
+static enum stated_code check_end(const struct remote_job *self, struct stated_status *status)
+{
+    switch (self->job->state) {
+    case STATED__V1__JOB__STATE__STATE_DONE:
+        return self->job->contents != NULL ? STATED_OK : no_word(status);
+    case STATED__V1__JOB__STATE__STATE_FAILED:
+        return STATED_OK;
+    default:
+        return stated_status_set(status, STATED_UNIMPLEMENTED,
+                                 "the job is in state %d, which this statectl does not know: the "
+                                 "server is newer; use a statectl of its version",
+                                 (int)self->job->state);
+    }
 }
 
 int remote_job_run(struct remote_job *self, struct ctl *ctl, Stated__V1__Job__Kind kind,
@@ -85,10 +108,13 @@ int remote_job_run(struct remote_job *self, struct ctl *ctl, Stated__V1__Job__Ki
     }
     enum stated_code code = start(self, kind, &status);
     if (code == STATED_OK && self->job == NULL) {
-        code = stated_status_set(&status, STATED_INTERNAL, "the server did not say how it is");
+        code = no_word(&status);
     }
     if (code == STATED_OK) {
         code = follow(self, &status);
+    }
+    if (code == STATED_OK && interrupt_requested() == 0) {
+        code = check_end(self, &status);
     }
     if (code == STATED_OK && interrupt_requested() == 0) {
         return EXIT_DONE;
@@ -113,4 +139,18 @@ void remote_job_end(struct remote_job *self)
         stated__v1__end_job_response__free_unpacked(response, NULL);
     }
     take(self, NULL, NULL);
+}
+
+int remote_job_fail(const struct remote_job *self)
+{
+    struct stated_status status;
+    const Stated__V1__Job *job = self->job;
+    if (job->code == STATED__V1__CODE__CODE_OK || (unsigned)job->code > STATED_UNAUTHENTICATED) {
+        (void)!stated_status_set(&status, STATED_UNKNOWN,
+                                 "the server says code %d, which this statectl does not know: %s",
+                                 (int)job->code, job->message);
+    } else {
+        (void)!stated_status_set(&status, (enum stated_code)job->code, "%s", job->message);
+    }
+    return error_call(&status);
 }

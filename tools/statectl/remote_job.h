@@ -19,11 +19,15 @@ struct remote_job {
     struct progress progress;
 };
 
-/* Starts it and waits until it is done. EXIT_DONE: self->job is done or failed. Else the exit code
+/* Starts it and waits until it is done. EXIT_DONE: self->job is done, and says what with, or
+   failed. Else the exit code
    after saying why: a call failed, or a signal asked to stop; then the job has been ended. Signals
    have been deferred. Blocks. */
 int remote_job_run(struct remote_job *self, struct ctl *ctl, Stated__V1__Job__Kind kind,
                    const char *what) STATED_MUST_USE;
+
+/* Says why it failed; the exit code. */
+int remote_job_fail(const struct remote_job *self);
 
 /* Ends it, whatever it has come to: the server removes what it made. Wipes the bar. */
 void remote_job_end(struct remote_job *self);

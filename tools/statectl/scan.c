@@ -38,6 +38,28 @@ static enum stated_code read_page(const struct scan *self, struct ctl *ctl, stru
     return stated_v1_state_service_read(ctl->client, NULL, &request, page, status);
 }
 
+/* False, and why, when what is left could not be asked for. */
+static bool can_go_on(const Stated__V1__ReadResponse *page, struct stated_status *status)
+{
+    if (!page->more) {
+        return true;
+    }
+    if (page->n_entries == 0) {
+        (void)!stated_status_set(status, STATED_INTERNAL,
+                                 "the server says that there are more keys, but sent none");
+        return false;
+    }
+    size_t length = page->entries[page->n_entries - 1]->key.len;
+    if (length > MAX_KEY_BYTES) {
+        (void)!stated_status_set(status, STATED_UNIMPLEMENTED,
+                                 "the server sent a key of %zu bytes, this statectl knows keys of "
+                                 "up to %d: use one of the server's version",
+                                 length, MAX_KEY_BYTES);
+        return false;
+    }
+    return true;
+}
+
 /* Whether there is more to read; remembers where. */
 static bool go_on(struct scan *self, const Stated__V1__ReadResponse *page, struct resume *resume)
 {
@@ -45,11 +67,11 @@ static bool go_on(struct scan *self, const Stated__V1__ReadResponse *page, struc
     self->last_revision = page->revision;
     self->n += page->n_entries;
     self->more = page->more;
-    bool wants_more = self->page(self->argument, page) && page->more && page->n_entries > 0 &&
+    bool wants_more = self->page(self->argument, page) && page->more &&
                       (self->limit == 0 || self->n < self->limit);
     if (wants_more) {
         ProtobufCBinaryData last = page->entries[page->n_entries - 1]->key;
-        resume->length = last.len < MAX_KEY_BYTES ? last.len : MAX_KEY_BYTES;
+        resume->length = last.len;
         memcpy(resume->key, last.data, resume->length);
     }
     return wants_more;
@@ -64,6 +86,10 @@ int scan_run(struct scan *self, struct ctl *ctl)
     while (code == EXIT_DONE && goes_on) {
         Stated__V1__ReadResponse *page;
         if (read_page(self, ctl, &resume, &page, &status) != STATED_OK) {
+            return error_call(&status);
+        }
+        if (!can_go_on(page, &status)) {
+            stated__v1__read_response__free_unpacked(page, NULL);
             return error_call(&status);
         }
         goes_on = go_on(self, page, &resume);

@@ -66,13 +66,6 @@ static int fetch(struct remote_job *job, uint64_t bytes, struct whole_file *file
     return fflush(file->file) == 0 ? EXIT_DONE : error_file("write", file->path);
 }
 
-static int fail_as_told(const Stated__V1__Job *job)
-{
-    struct stated_status status;
-    (void)!stated_status_set(&status, (enum stated_code)job->code, "%s", job->message);
-    return error_call(&status);
-}
-
 /* The snapshot, as the server has made it, is in the file. */
 static int make_and_fetch(struct ctl *ctl, struct whole_file *file)
 {
@@ -83,9 +76,9 @@ static int make_and_fetch(struct ctl *ctl, struct whole_file *file)
     }
     if (job.job->state == STATED__V1__JOB__STATE__STATE_FAILED) {
         progress_wipe(&job.progress);
-        code = fail_as_told(job.job);
+        code = remote_job_fail(&job);
     } else {
-        code = fetch(&job, contents_of(job.job->contents).file_bytes, file);
+        code = fetch(&job, job.job->contents->file_bytes, file);
     }
     remote_job_end(&job);
     if (code == EXIT_DONE && interrupt_requested() != 0) {

@@ -77,6 +77,14 @@ int write_try(struct ctl *ctl, const Stated__V1__WriteRequest *request,
     if ((*response)->applied) {
         return EXIT_DONE;
     }
+    if (request->n_guards == 0) {
+        stated__v1__write_response__free_unpacked(*response, NULL);
+        *response = NULL;
+        (void)!stated_status_set(&status, STATED_INTERNAL,
+                                 "the server says neither that it wrote nor why not; is it a "
+                                 "stated server, of this version?");
+        return error_call(&status);
+    }
     for (size_t i = 0; i < request->n_guards; i++) {
         const Stated__V1__Entry *entry = write_current(*response, request->guards[i]->key);
         if (!holds(request->guards[i], entry)) {

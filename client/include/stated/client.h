@@ -198,7 +198,8 @@ struct stated_client_method {
                        method came and it was not to be sent again: asking again is safe
    UNKNOWN             a WRITE may have happened: it was sent without a sequence and its connection
                        broke, or its time was over before a try brought the reply, or what came was
-                       no reply
+                       no reply; or a newer server answered with a code that this version does not
+                       know, which the message names
    DEADLINE_EXCEEDED   the time is over; if the message says so, a WRITE may have happened
    CANCELLED           the client was closed, or the call cancelled; the same
    RESOURCE_EXHAUSTED  memory is out, or the reply is larger than max_message_bytes

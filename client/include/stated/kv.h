@@ -303,10 +303,12 @@ struct stated_kv_watch_options {
    has returned, is told once, and none is left out, also when the connection breaks or the server
    restarts: the watch goes on by itself where it was. It ends when that is impossible:
    OUT_OF_RANGE, the server no longer keeps a change that it has not told; INVALID_ARGUMENT, what it
-   watches is no range; UNIMPLEMENTED; PERMISSION_DENIED; UNAUTHENTICATED; RESOURCE_EXHAUSTED, what
-   one revision changed does not fit a reply, or the server holds as many watches as it may;
-   CANCELLED, the client was closed, which may be told on the thread that closes it. on_events is
-   not NULL; argument is for both callbacks. *watch is NULL on an error and otherwise the caller's,
+   watches is no range; UNIMPLEMENTED, the server is older and has no watches, or newer and has told
+   of a kind of change that this version does not know, nor anything else with it; UNKNOWN, it has
+   answered with such a code; PERMISSION_DENIED; UNAUTHENTICATED; RESOURCE_EXHAUSTED, what one
+   revision changed does not fit a reply, or the server holds as many watches as it may; CANCELLED,
+   the client was closed, which may be told on the thread that closes it. on_events is not NULL;
+   argument is for both callbacks. *watch is NULL on an error and otherwise the caller's,
    to end with stated_kv_watch_stop, before the client is closed or after. Waits for one short call
    if from_revision is 0, and otherwise does not block. */
 STATED_API enum stated_code stated_kv_watch_start(struct stated_client *client,
