@@ -1,409 +1,78 @@
+/* Which trees a file has, and what is in their entries. */
 #include "engine/lmdb_pages.h"
 
 #include "engine/errno_status.h"
-#include "engine/lmdb_page.h"
+#include "engine/lmdb_walk.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <lmdb.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum {
-    MAX_DEPTH = 32,
-    FIRST_DATA_PAGE = 2,
     TABLE_NAME_BYTES = 32,
     MAX_TABLES = 16,
-    LEAF_RUN = 32, /* pages read at once */
 };
 
-struct walk;
-
-/* Looks at an entry of a leaf. False: the walk is over, with a finding. */
-typedef bool (*entry_visitor)(struct walk *walk, const MDB_val *key,
-                              const struct lmdb_node_head *node, const MDB_val *data);
-
-/* A key that outlives its page. */
-struct key_copy {
-    MDB_val val; /* without data: none */
-    uint8_t bytes[LMDB_MAX_KEY_BYTES];
+/* What the tree of tables names; the walk's argument. */
+struct tables {
+    struct lmdb_tree trees[MAX_TABLES];
+    char names[MAX_TABLES][TABLE_NAME_BYTES];
+    size_t n;
 };
-
-struct walk {
-    int fd;
-    const char *path;
-    uint64_t page_bytes;
-    uint64_t last_page;
-    uint64_t file_bytes;
-    uint8_t *met; /* a bit per page: in a tree, or free */
-    struct stated_status *status;
-    enum stated_code code;
-    enum lmdb_pages_depth depth;
-    struct lmdb_task *task;
-
-    uint8_t *branches; /* a page for each level */
-    uint8_t *leaves;   /* LEAF_RUN pages that follow each other: one read for many */
-    uint64_t first_leaf;
-    uint64_t n_leaves;
-
-    /* The tree in hand. */
-    const char *tree_name;
-    bool skips_leaves;
-    enum lmdb_key_order order;
-    entry_visitor visit;
-    struct key_copy last_key;
-    struct key_copy floor; /* until the first key behind it: that key is not lower */
-    struct lmdb_tree counted;
-
-    struct lmdb_tree tables[MAX_TABLES];
-    char table_names[MAX_TABLES][TABLE_NAME_BYTES];
-    size_t n_tables;
-};
-
-/* Ends the walk; always false. */
-static bool find(struct walk *self, uint64_t page, const char *finding)
-{
-    self->code =
-        stated_status_set(self->status, STATED_DATA_LOSS,
-                          "%s is damaged: page %" PRIu64 ", in the tree of %s: %s; restore "
-                          "a snapshot",
-                          self->path, page, self->tree_name, finding);
-    return false;
-}
-
-static bool find_cut(struct walk *self, uint64_t page)
-{
-    self->code = stated_status_set(self->status, STATED_DATA_LOSS,
-                                   "%s is truncated: it has %" PRIu64 " bytes, page %" PRIu64
-                                   " of the tree of %s is missing; restore a snapshot",
-                                   self->path, self->file_bytes, page, self->tree_name);
-    return false;
-}
-
-static bool read_at(struct walk *self, uint64_t page, void *out, size_t length)
-{
-    ssize_t n;
-    do {
-        n = pread(self->fd, out, length, (off_t)(page * self->page_bytes));
-    } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        self->code = errno_status_set(self->status, errno, self->path);
-        return false;
-    }
-    return (size_t)n == length || find_cut(self, page);
-}
-
-/* Each page may be met once. */
-static bool mark(struct walk *self, uint64_t page, uint64_t count)
-{
-    if (page < FIRST_DATA_PAGE || page > self->last_page || count > self->last_page - page + 1) {
-        return find(self, page, "the file has no such page");
-    }
-    for (uint64_t i = page; i < page + count; i++) {
-        if ((self->met[i / 8] & (1u << i % 8)) != 0) {
-            return find(self, i, "it is in use twice");
-        }
-        self->met[i / 8] |= (uint8_t)(1u << i % 8);
-    }
-    if (!lmdb_task_step(self->task, count)) {
-        self->code = errno_status_set(self->status, LMDB_TASK_STOPPED, self->path);
-        return false;
-    }
-    return true;
-}
-
-/* Notes that these pages are in use. Pages that are free may lie behind the end of the file. */
-static bool meet(struct walk *self, uint64_t page, uint64_t count)
-{
-    return mark(self, page, count) &&
-           ((page + count) * self->page_bytes <= self->file_bytes || find_cut(self, page));
-}
-
-static bool open_page(struct walk *self, struct lmdb_page *page, uint64_t number,
-                      const uint8_t *bytes, uint16_t flags)
-{
-    const char *finding = lmdb_page_open(page, number, flags, bytes, self->page_bytes);
-    return finding == NULL || find(self, number, finding);
-}
-
-static bool count_node(struct walk *self, struct lmdb_page *page, const struct lmdb_node_head *node,
-                       size_t data_bytes)
-{
-    return lmdb_page_count(page, node, data_bytes) ||
-           find(self, page->head.number, "its entries overlap");
-}
-
-static bool close_page(struct walk *self, const struct lmdb_page *page)
-{
-    return lmdb_page_is_filled(page) || find(self, page->head.number, "its entries leave gaps");
-}
-
-static bool open_node(struct walk *self, const struct lmdb_page *page, size_t index,
-                      struct lmdb_node_head *node, MDB_val *key)
-{
-    return lmdb_page_node(page, index, node, key) ||
-           find(self, page->head.number, "an entry lies outside of it");
-}
-
-/* The pages that hold a value too large for a leaf. */
-static bool walk_overflow(struct walk *self, const struct lmdb_page *leaf, const MDB_val *reference,
-                          uint32_t value_bytes)
-{
-    uint64_t number;
-    struct lmdb_page_head head;
-    if (reference->mv_size != sizeof(number)) {
-        return find(self, leaf->head.number, "a value's page is not named");
-    }
-    memcpy(&number, reference->mv_data, sizeof(number));
-    if (number < FIRST_DATA_PAGE || number > self->last_page) {
-        return find(self, leaf->head.number, "a value's page is not in the file");
-    }
-    if (!read_at(self, number, &head, sizeof(head))) {
-        return false;
-    }
-    uint32_t count = head.lower | (uint32_t)head.upper << 16;
-    if (head.number != number || head.flags != LMDB_PAGE_OVERFLOW ||
-        (uint64_t)value_bytes + sizeof(head) > count * self->page_bytes) {
-        return find(self, number, "it is not the page of a value, or too small");
-    }
-    self->counted.overflow_pages += count;
-    return meet(self, number, count);
-}
-
-static void copy_key(struct key_copy *copy, const MDB_val *key)
-{
-    memcpy(copy->bytes, key->mv_data, key->mv_size);
-    copy->val = (MDB_val){.mv_size = key->mv_size, .mv_data = copy->bytes};
-}
-
-static bool is_above(const struct walk *self, const MDB_val *key, const MDB_val *before)
-{
-    return before->mv_data == NULL || lmdb_page_compare_keys(self->order, key, before) > 0;
-}
-
-/* before: the key before this one, in this leaf or an earlier one. */
-static bool check_key(struct walk *self, const struct lmdb_page *page, const MDB_val *key,
-                      const MDB_val *before)
-{
-    if (key->mv_size == 0 ||
-        (self->order == LMDB_ORDER_NUMBER && key->mv_size != sizeof(uint64_t))) {
-        return find(self, page->head.number, "a key has a wrong length");
-    }
-    if (!is_above(self, key, before)) {
-        return find(self, page->head.number, "its keys are out of order");
-    }
-    if (self->floor.val.mv_data != NULL &&
-        lmdb_page_compare_keys(self->order, key, &self->floor.val) < 0) {
-        return find(self, page->head.number, "its keys belong elsewhere");
-    }
-    self->floor.val.mv_data = NULL;
-    return true;
-}
-
-/* An entry's data, or the reference to it, as it lies in the leaf. */
-static bool open_data(struct walk *self, struct lmdb_page *page, const struct lmdb_node_head *node,
-                      const MDB_val *key, MDB_val *data)
-{
-    uint32_t value_bytes = node->low | (uint32_t)node->high << 16;
-    bool is_big = (node->flags & LMDB_NODE_BIG) != 0;
-    *data = (MDB_val){.mv_size = is_big ? sizeof(uint64_t) : value_bytes,
-                      .mv_data = (uint8_t *)key->mv_data + key->mv_size};
-    size_t room = self->page_bytes - (size_t)((const uint8_t *)data->mv_data - page->bytes);
-    if (data->mv_size > room) {
-        return find(self, page->head.number, "a value leaves it");
-    }
-    return count_node(self, page, node, data->mv_size) &&
-           (!is_big || walk_overflow(self, page, data, value_bytes));
-}
-
-static bool walk_leaf_page(struct walk *self, struct lmdb_page *page)
-{
-    MDB_val before = self->last_key.val;
-    for (size_t i = 0; i < page->n_nodes; i++) {
-        struct lmdb_node_head node;
-        MDB_val key;
-        MDB_val data;
-        if (!open_node(self, page, i, &node, &key) || !check_key(self, page, &key, &before) ||
-            !open_data(self, page, &node, &key, &data) || !self->visit(self, &key, &node, &data)) {
-            return false;
-        }
-        before = key;
-    }
-    copy_key(&self->last_key, &before);
-    return close_page(self, page);
-}
-
-/* Reads this leaf and `more` that follow it in the file, unless that has been done. */
-static bool load_leaves(struct walk *self, uint64_t number, uint64_t more)
-{
-    if (number >= self->first_leaf && number - self->first_leaf < self->n_leaves) {
-        return true;
-    }
-    self->n_leaves = 0;
-    if (!read_at(self, number, self->leaves, (1 + more) * self->page_bytes)) {
-        return false;
-    }
-    self->first_leaf = number;
-    self->n_leaves = 1 + more;
-    return true;
-}
-
-static bool walk_leaf(struct walk *self, uint64_t number, uint64_t more)
-{
-    struct lmdb_page page;
-    if (!meet(self, number, 1)) {
-        return false;
-    }
-    self->counted.leaf_pages++;
-    if (self->skips_leaves) {
-        return true;
-    }
-    if (!load_leaves(self, number, more)) {
-        return false;
-    }
-    const uint8_t *bytes = self->leaves + (number - self->first_leaf) * self->page_bytes;
-    if (!open_page(self, &page, number, bytes, LMDB_PAGE_LEAF)) {
-        return false;
-    }
-    self->counted.entries += page.n_nodes;
-    return walk_leaf_page(self, &page);
-}
-
-/* The key before a child is above all keys met so far, and not above any in the child. */
-static bool enter_child(struct walk *self, const struct lmdb_page *page, const MDB_val *key)
-{
-    bool has_length =
-        key->mv_size > 0 && (self->order == LMDB_ORDER_BYTES || key->mv_size == sizeof(uint64_t));
-    if (!has_length || !is_above(self, key, &self->last_key.val)) {
-        return find(self, page->head.number, "its keys are out of order");
-    }
-    copy_key(&self->floor, key);
-    return true;
-}
-
-/* How many of the children behind this one lie behind it in the file as well. */
-static uint64_t count_following(struct walk *self, struct lmdb_page *page, size_t index,
-                                uint64_t child)
-{
-    uint64_t n = 0;
-    struct lmdb_node_head node;
-    MDB_val key;
-    while (n < LEAF_RUN - 1 && index + n + 1 < page->n_nodes && child + n < self->last_page &&
-           lmdb_page_node(page, index + n + 1, &node, &key) &&
-           lmdb_page_child(&node) == child + n + 1) {
-        n++;
-    }
-    return n;
-}
-
-static bool walk_branch(struct walk *self, uint64_t number, unsigned depth, unsigned levels)
-{
-    struct lmdb_page page;
-    uint8_t *bytes = self->branches + depth * self->page_bytes;
-    if (!meet(self, number, 1) || !read_at(self, number, bytes, self->page_bytes) ||
-        !open_page(self, &page, number, bytes, LMDB_PAGE_BRANCH)) {
-        return false;
-    }
-    self->counted.branch_pages++;
-    if (page.n_nodes < 2) {
-        return find(self, number, "it has a single child");
-    }
-    bool has_leaves = depth + 2 == levels;
-    for (size_t i = 0; i < page.n_nodes; i++) {
-        struct lmdb_node_head node;
-        MDB_val key;
-        if (!open_node(self, &page, i, &node, &key) || !count_node(self, &page, &node, 0) ||
-            (i > 0 && !enter_child(self, &page, &key))) {
-            return false;
-        }
-        uint64_t child = lmdb_page_child(&node);
-        bool is_fine = has_leaves ? walk_leaf(self, child, count_following(self, &page, i, child))
-                                  : walk_branch(self, child, depth + 1, levels);
-        if (!is_fine) {
-            return false;
-        }
-    }
-    return close_page(self, &page);
-}
-
-static bool walk_tree(struct walk *self, const char *name, const struct lmdb_tree *tree,
-                      enum lmdb_key_order order, entry_visitor visit)
-{
-    self->tree_name = name;
-    self->order = order;
-    self->visit = visit;
-    self->last_key.val.mv_data = NULL;
-    self->floor.val.mv_data = NULL;
-    self->counted = (struct lmdb_tree){0};
-    if (tree->root != LMDB_NO_PAGE) {
-        if (tree->depth == 0 || tree->depth > MAX_DEPTH) {
-            return find(self, tree->root, "its depth makes no sense");
-        }
-        bool is_fine = tree->depth == 1 ? walk_leaf(self, tree->root, 0)
-                                        : walk_branch(self, tree->root, 0, tree->depth);
-        if (!is_fine) {
-            return false;
-        }
-    }
-    const struct lmdb_tree *counted = &self->counted;
-    bool is_whole =
-        counted->branch_pages == tree->branch_pages && counted->leaf_pages == tree->leaf_pages &&
-        (self->skips_leaves ||
-         (counted->overflow_pages == tree->overflow_pages && counted->entries == tree->entries));
-    return is_whole || find(self, tree->root, "it does not have the pages and entries it should");
-}
 
 /* An entry of the tree of tables. */
-static bool visit_table(struct walk *self, const MDB_val *key, const struct lmdb_node_head *node,
-                        const MDB_val *data)
+static bool visit_table(struct lmdb_walk *self, const MDB_val *key,
+                        const struct lmdb_node_head *node, const MDB_val *data)
 {
+    struct tables *tables = self->argument;
     bool is_table = node->flags == LMDB_NODE_TABLE && data->mv_size == sizeof(struct lmdb_tree) &&
-                    key->mv_size < TABLE_NAME_BYTES && self->n_tables < MAX_TABLES;
+                    key->mv_size < TABLE_NAME_BYTES && tables->n < MAX_TABLES;
     if (!is_table) {
-        return find(self, 0, "there is something that is no table");
+        return lmdb_walk_find(self, 0, "there is something that is no table");
     }
-    memcpy(self->table_names[self->n_tables], key->mv_data, key->mv_size);
-    memcpy(&self->tables[self->n_tables], data->mv_data, data->mv_size);
-    return self->tables[self->n_tables++].flags == 0 || find(self, 0, "a table is of a wrong kind");
+    memcpy(tables->names[tables->n], key->mv_data, key->mv_size);
+    memcpy(&tables->trees[tables->n], data->mv_data, data->mv_size);
+    return tables->trees[tables->n++].flags == 0 ||
+           lmdb_walk_find(self, 0, "a table is of a wrong kind");
 }
 
 /* An entry of a table: no duplicates, no tables within. */
-static bool visit_record(struct walk *self, const MDB_val *key, const struct lmdb_node_head *node,
-                         const MDB_val *data)
+static bool visit_record(struct lmdb_walk *self, const MDB_val *key,
+                         const struct lmdb_node_head *node, const MDB_val *data)
 {
     (void)key;
     (void)data;
-    return (node->flags & ~LMDB_NODE_BIG) == 0 || find(self, 0, "an entry is of an unknown kind");
+    return (node->flags & ~LMDB_NODE_BIG) == 0 ||
+           lmdb_walk_find(self, 0, "an entry is of an unknown kind");
 }
 
 /* A list of free pages: their number, then the pages, descending. */
-static bool meet_free_pages(struct walk *self, const uint8_t *list, size_t bytes)
+static bool meet_free_pages(struct lmdb_walk *self, const uint8_t *list, size_t bytes)
 {
     uint64_t n;
     memcpy(&n, list, sizeof(n));
     if (n > bytes / sizeof(n) - 1) {
-        return find(self, 0, "a list of free pages is cut");
+        return lmdb_walk_find(self, 0, "a list of free pages is cut");
     }
     for (uint64_t i = 1; i <= n; i++) {
         uint64_t page;
         memcpy(&page, list + i * sizeof(page), sizeof(page));
-        if (!mark(self, page, 1)) {
+        if (!lmdb_walk_mark(self, page, 1)) {
             return false;
         }
     }
     return true;
 }
 
-static bool visit_free_pages(struct walk *self, const MDB_val *key,
+static bool visit_free_pages(struct lmdb_walk *self, const MDB_val *key,
                              const struct lmdb_node_head *node, const MDB_val *data)
 {
     (void)key;
     size_t bytes = node->low | (size_t)node->high << 16;
     if (bytes < sizeof(uint64_t)) {
-        return find(self, 0, "a list of free pages is cut");
+        return lmdb_walk_find(self, 0, "a list of free pages is cut");
     }
     if ((node->flags & LMDB_NODE_BIG) == 0) {
         return meet_free_pages(self, data->mv_data, bytes);
@@ -416,30 +85,34 @@ static bool visit_free_pages(struct walk *self, const MDB_val *key,
         self->code = errno_status_set(self->status, ENOMEM, self->path);
         return false;
     }
-    bool is_fine = read_at(self, page, list, head_bytes + bytes) &&
+    bool is_fine = lmdb_walk_read(self, page, list, head_bytes + bytes) &&
                    meet_free_pages(self, list + head_bytes, bytes);
     free(list);
     return is_fine;
 }
 
-static void walk_all(struct walk *self, const struct lmdb_header *header)
+/* False: the walk is over. */
+static bool walk_all(struct lmdb_walk *self, const struct lmdb_header *header,
+                     enum lmdb_pages_depth depth)
 {
-    bool is_fine =
-        walk_tree(self, "tables", &header->tables, LMDB_ORDER_BYTES, visit_table) &&
-        walk_tree(self, "free pages", &header->free_pages, LMDB_ORDER_NUMBER, visit_free_pages);
-    self->skips_leaves = self->depth == LMDB_PAGES_BRANCHES;
-    for (size_t i = 0; is_fine && i < self->n_tables; i++) {
+    struct tables tables = {0};
+    self->argument = &tables;
+    bool is_fine = lmdb_walk_tree(self, "tables", &header->tables, LMDB_ORDER_BYTES, visit_table) &&
+                   lmdb_walk_tree(self, "free pages", &header->free_pages, LMDB_ORDER_NUMBER,
+                                  visit_free_pages);
+    self->skips_leaves = depth == LMDB_PAGES_BRANCHES;
+    for (size_t i = 0; is_fine && i < tables.n; i++) {
         is_fine =
-            walk_tree(self, self->table_names[i], &self->tables[i], LMDB_ORDER_BYTES, visit_record);
+            lmdb_walk_tree(self, tables.names[i], &tables.trees[i], LMDB_ORDER_BYTES, visit_record);
     }
+    return is_fine;
 }
 
 /* The last page was used once: it still is, or it is free. */
-static void check_last_page(struct walk *self)
+static void check_last_page(struct lmdb_walk *self)
 {
     bool is_met = (self->met[self->last_page / 8] & (1u << self->last_page % 8)) != 0;
-    if (self->code == STATED_OK && self->depth == LMDB_PAGES_ALL &&
-        self->last_page >= FIRST_DATA_PAGE && !is_met) {
+    if (self->last_page >= LMDB_WALK_FIRST_PAGE && !is_met) {
         self->code = stated_status_set(self->status, STATED_DATA_LOSS,
                                        "%s is damaged: its header speaks of %" PRIu64
                                        " pages, the last one is not in use; restore a snapshot",
@@ -456,25 +129,24 @@ enum stated_code lmdb_pages_check(int fd, const char *path, const struct lmdb_he
     if (fstat(fd, &file) != 0) {
         return errno_status_set(status, errno, path);
     }
-    struct walk *self = calloc(1, sizeof(*self));
+    struct lmdb_walk *self = calloc(1, sizeof(*self));
     uint8_t *met = calloc(1, header->last_page / 8 + 1);
-    uint8_t *pages = malloc(header->page_bytes * (MAX_DEPTH + LEAF_RUN));
+    uint8_t *pages = malloc(header->page_bytes * LMDB_WALK_BUFFER_PAGES);
     if (self == NULL || met == NULL || pages == NULL) {
         code = errno_status_set(status, ENOMEM, path);
     } else {
-        *self = (struct walk){.fd = fd,
-                              .path = path,
-                              .page_bytes = header->page_bytes,
-                              .last_page = header->last_page,
-                              .file_bytes = (uint64_t)file.st_size,
-                              .met = met,
-                              .status = status,
-                              .depth = depth,
-                              .task = task,
-                              .branches = pages,
-                              .leaves = pages + header->page_bytes * MAX_DEPTH};
-        walk_all(self, header);
-        check_last_page(self);
+        *self = (struct lmdb_walk){.fd = fd,
+                                   .path = path,
+                                   .page_bytes = header->page_bytes,
+                                   .last_page = header->last_page,
+                                   .file_bytes = (uint64_t)file.st_size,
+                                   .met = met,
+                                   .branches = pages,
+                                   .status = status,
+                                   .task = task};
+        if (walk_all(self, header, depth) && depth == LMDB_PAGES_ALL) {
+            check_last_page(self);
+        }
         code = self->code;
     }
     free(pages);

@@ -1,13 +1,10 @@
-/* What is to be done with a parked call is noted in `raised`, under the mutex, by whoever knows of
-   it; the thread takes the call off the ready list and does the weightiest of it. A reason that
-   comes while the thread is at the call is seen when it puts the call back. */
-#include "rpc/park.h"
+/* What comes into the park, and what may happen to it there; park_thread.c does it. */
+#include "rpc/park_internal.h"
 
 #include "base/clock.h"
 #include "base/monotonic.h"
 #include "rpc/dispatch.h"
 #include "rpc/exchange.h"
-#include "sched/deadline.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,41 +16,7 @@
 /* When somebody who is refused may try again. */
 #define RETRY_MS 1000
 
-enum {
-    RAISED_WOKEN = 1 << 0,
-    RAISED_EXPIRED = 1 << 1,
-    RAISED_STOPPING = 1 << 2,
-    RAISED_GONE = 1 << 3,
-};
-
-struct park {
-    struct park_options options;
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake; /* the thread's */
-    pthread_cond_t idle;
-    struct {
-        uint32_t count; /* with those that are about to be parked */
-        uint32_t held_frames;
-        struct list all;
-        struct list ready;
-        struct deadline deadlines;
-        bool sleeping;
-        uint64_t sleeps_until_ns;
-        bool acting; /* the thread is at a call, without the mutex */
-        bool draining;
-        bool stopping;
-    } guarded;
-};
-
-static struct stated_parked *parked_of_entry(struct list_node *timer_node)
-{
-    struct gate_entry *entry = CONTAINER_OF(timer_node, struct gate_entry, timer_node);
-    return CONTAINER_OF(entry, struct stated_call, entry)->parked;
-}
-
-/* Under the mutex, as are all that say "guarded". */
-static void guarded_wake_thread(struct park *self, uint64_t due_ns)
+void park_guarded_wake(struct park *self, uint64_t due_ns)
 {
     if (self->guarded.sleeping && due_ns < self->guarded.sleeps_until_ns) {
         self->guarded.sleeping = false;
@@ -61,19 +24,19 @@ static void guarded_wake_thread(struct park *self, uint64_t due_ns)
     }
 }
 
-static void guarded_make_ready(struct park *self, struct stated_parked *parked)
+void park_guarded_make_ready(struct park *self, struct stated_parked *parked)
 {
     if (parked->has_begun && !parked->is_resuming && parked->raised != 0 &&
         !list_node_is_linked(&parked->ready_node)) {
         list_push_back(&self->guarded.ready, &parked->ready_node);
-        guarded_wake_thread(self, 0);
+        park_guarded_wake(self, 0);
     }
 }
 
-static void guarded_raise(struct park *self, struct stated_parked *parked, unsigned reason)
+void park_guarded_raise(struct park *self, struct stated_parked *parked, unsigned reason)
 {
     parked->raised |= reason;
-    guarded_make_ready(self, parked);
+    park_guarded_make_ready(self, parked);
 }
 
 static enum stated_code reserve(struct park *self, struct stated_call *call)
@@ -109,7 +72,7 @@ static enum stated_code reserve(struct park *self, struct stated_call *call)
                                       self->options.max_party_calls);
 }
 
-static void guarded_leave(struct park *self, struct gate_party *party)
+void park_guarded_leave(struct park *self, struct gate_party *party)
 {
     party->n_parked--;
     self->guarded.count--;
@@ -121,7 +84,7 @@ static void guarded_leave(struct park *self, struct gate_party *party)
 static void unreserve(struct park *self, struct stated_call *call)
 {
     pthread_mutex_lock(&self->mutex);
-    guarded_leave(self, call->entry.party);
+    park_guarded_leave(self, call->entry.party);
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -171,7 +134,7 @@ void stated_parked_wake(struct stated_parked *parked)
 {
     struct park *self = parked->park;
     pthread_mutex_lock(&self->mutex);
-    guarded_raise(self, parked, RAISED_WOKEN);
+    park_guarded_raise(self, parked, RAISED_WOKEN);
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -181,7 +144,7 @@ enum stated_code stated_call_stay(struct stated_call *call)
     return STATED_OK;
 }
 
-static void end_memory(struct stated_call *call)
+void park_end_memory(struct stated_call *call)
 {
     if (call->parked->ops->end != NULL) {
         call->parked->ops->end(call, call->parked->memory);
@@ -190,7 +153,7 @@ static void end_memory(struct stated_call *call)
 
 void park_abandon(struct stated_call *call)
 {
-    end_memory(call);
+    park_end_memory(call);
     unreserve(call->parked->park, call);
     free(call->parked);
     call->parked = NULL;
@@ -268,10 +231,10 @@ void park_begin(struct park *self, struct stated_parked *parked)
     parked->has_begun = true;
     list_push_back(&self->guarded.all, &parked->node);
     list_push_back(&entry->party->parked, &parked->party_node);
-    guarded_wake_thread(self, deadline_add(&self->guarded.deadlines, entry));
+    park_guarded_wake(self, deadline_add(&self->guarded.deadlines, entry));
     parked->raised |= entry->party->is_gone ? RAISED_GONE : 0u;
     parked->raised |= self->guarded.draining ? RAISED_STOPPING : 0u;
-    guarded_make_ready(self, parked);
+    park_guarded_make_ready(self, parked);
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -281,7 +244,7 @@ void park_cancel_party(struct park *self, struct gate_party *party)
     party->is_gone = true;
     for (struct list_node *node = list_first(&party->parked); node != NULL;
          node = list_after(&party->parked, node)) {
-        guarded_raise(self, CONTAINER_OF(node, struct stated_parked, party_node), RAISED_GONE);
+        park_guarded_raise(self, CONTAINER_OF(node, struct stated_parked, party_node), RAISED_GONE);
     }
     pthread_mutex_unlock(&self->mutex);
 }
@@ -292,128 +255,9 @@ void park_drain(struct park *self)
     self->guarded.draining = true;
     for (struct list_node *node = list_first(&self->guarded.all); node != NULL;
          node = list_after(&self->guarded.all, node)) {
-        guarded_raise(self, CONTAINER_OF(node, struct stated_parked, node), RAISED_STOPPING);
+        park_guarded_raise(self, CONTAINER_OF(node, struct stated_parked, node), RAISED_STOPPING);
     }
     pthread_mutex_unlock(&self->mutex);
-}
-
-/* The only call of a frame has a response only while it is resumed. */
-static bool prepare_response(struct stated_call *call)
-{
-    const ProtobufCMessageDescriptor *type = call->method->response;
-    if (call->response == NULL) {
-        call->response = arena_alloc(call_arena(call), type->sizeof_message);
-    }
-    if (call->response == NULL) {
-        return false;
-    }
-    protobuf_c_message_init(type, call->response);
-    return true;
-}
-
-/* True: it stays parked. */
-static bool resume(struct stated_parked *parked, enum stated_wake why)
-{
-    struct stated_call *call = parked->call;
-    call->stays = false;
-    if (!prepare_response(call)) {
-        stated_call_fail(call, STATED_RESOURCE_EXHAUSTED, "out of memory for the reply");
-        return false;
-    }
-    enum stated_code code = parked->ops->resume(call, why, parked->memory, call->response);
-    if (code != call->reply.code) {
-        call_set_outcome(call, code, "the service gave no reason");
-    }
-    if (code != STATED_OK || why != STATED_WAKE_CALLED || !call->stays) {
-        return false;
-    }
-    if (call == &parked->own) {
-        call->response = NULL;
-        arena_release(call_arena(call));
-    }
-    return true;
-}
-
-/* Without the mutex. True: it stays parked. */
-static bool look_at(struct stated_parked *parked, unsigned raised)
-{
-    if ((raised & RAISED_GONE) != 0) {
-        call_set_outcome(parked->call, STATED_CANCELLED, "cancelled while parked");
-        return false;
-    }
-    return resume(parked, (raised & RAISED_STOPPING) != 0  ? STATED_WAKE_STOPPING
-                          : (raised & RAISED_EXPIRED) != 0 ? STATED_WAKE_TIMEOUT
-                                                           : STATED_WAKE_CALLED);
-}
-
-static void finish(struct park *self, struct stated_parked *parked)
-{
-    struct stated_call *call = parked->call;
-    end_memory(call);
-    pthread_mutex_lock(&self->mutex);
-    list_remove(&parked->node);
-    list_remove(&parked->party_node);
-    deadline_remove(&self->guarded.deadlines, &call->entry);
-    guarded_leave(self, call->entry.party);
-    pthread_mutex_unlock(&self->mutex);
-    call_complete(call); /* the frame may be gone with it, and so the parked call and the party */
-}
-
-static void guarded_expire(struct park *self)
-{
-    struct list due;
-    list_init(&due);
-    deadline_take_due(&self->guarded.deadlines, clock_now_ns(), &due);
-    for (struct list_node *node = list_pop_front(&due); node != NULL; node = list_pop_front(&due)) {
-        guarded_raise(self, parked_of_entry(node), RAISED_EXPIRED);
-    }
-}
-
-static void guarded_sleep(struct park *self)
-{
-    self->guarded.sleeping = true;
-    self->guarded.sleeps_until_ns = deadline_next_ns(&self->guarded.deadlines);
-    monotonic_cond_wait(&self->wake, &self->mutex, self->guarded.sleeps_until_ns);
-    self->guarded.sleeping = false;
-}
-
-/* The mutex is held before and after. */
-static void guarded_serve(struct park *self, struct stated_parked *parked)
-{
-    unsigned raised = parked->raised;
-    parked->raised = 0;
-    parked->is_resuming = true;
-    self->guarded.acting = true;
-    pthread_mutex_unlock(&self->mutex);
-    bool stays = look_at(parked, raised);
-    if (!stays) {
-        finish(self, parked);
-    }
-    pthread_mutex_lock(&self->mutex);
-    self->guarded.acting = false;
-    if (stays) {
-        parked->is_resuming = false;
-        guarded_make_ready(self, parked);
-    } else if (self->guarded.count == 0) {
-        pthread_cond_broadcast(&self->idle);
-    }
-}
-
-static void *run(void *argument)
-{
-    struct park *self = argument;
-    pthread_mutex_lock(&self->mutex);
-    while (!self->guarded.stopping) {
-        guarded_expire(self);
-        struct list_node *node = list_pop_front(&self->guarded.ready);
-        if (node != NULL) {
-            guarded_serve(self, CONTAINER_OF(node, struct stated_parked, ready_node));
-        } else {
-            guarded_sleep(self);
-        }
-    }
-    pthread_mutex_unlock(&self->mutex);
-    return NULL;
 }
 
 enum stated_code park_new(const struct park_options *options, struct park **park)
@@ -434,7 +278,7 @@ enum stated_code park_new(const struct park_options *options, struct park **park
     list_init(&self->guarded.all);
     list_init(&self->guarded.ready);
     deadline_init(&self->guarded.deadlines, clock_now_ns());
-    if (pthread_create(&self->thread, NULL, run, self) != 0) {
+    if (pthread_create(&self->thread, NULL, park_run, self) != 0) {
         goto destroy_idle;
     }
     pthread_setname_np(self->thread, "stated:park");
@@ -479,7 +323,7 @@ void park_free(struct park *self)
     }
     pthread_mutex_lock(&self->mutex);
     self->guarded.stopping = true;
-    guarded_wake_thread(self, 0);
+    park_guarded_wake(self, 0);
     pthread_mutex_unlock(&self->mutex);
     pthread_join(self->thread, NULL);
     pthread_cond_destroy(&self->idle);
