@@ -13,6 +13,12 @@
    had no room, this share of the limit counts at most. */
 #define MAX_WRITE_SHARE 16
 
+/* Not the disk, but the limit of the size. */
+static bool is_limit(int code)
+{
+    return code == MDB_MAP_FULL || code == MDB_TXN_FULL;
+}
+
 static uint64_t at_most(uint64_t number, uint64_t max)
 {
     return number < max ? number : max;
@@ -43,7 +49,7 @@ struct reason {
 
 static struct reason reason_of(int code, bool is_kept)
 {
-    if (code != MDB_MAP_FULL && code != MDB_TXN_FULL) {
+    if (!is_limit(code)) {
         return (struct reason){"the disk is full",
                                ", and the file cannot grow; free disk space or delete keys"};
     }
@@ -89,8 +95,7 @@ void lmdb_refusal_note(struct lmdb_run *run, int code)
     struct lmdb_store *self = run->store;
     uint64_t most = self->space.limit_bytes / MAX_WRITE_SHARE;
     uint64_t bytes = at_most(run->put_bytes > 0 ? run->put_bytes : 1, most);
-    bool is_limit = code == MDB_MAP_FULL || code == MDB_TXN_FULL;
-    self->refusal.cause = is_limit                                    ? LMDB_REFUSAL_LIMIT
+    self->refusal.cause = is_limit(code)                              ? LMDB_REFUSAL_LIMIT
                           : disk_has_room(self, touched_bytes(bytes)) ? LMDB_REFUSAL_QUOTA
                                                                       : LMDB_REFUSAL_DISK;
     self->refusal.bytes = bytes;
@@ -107,11 +112,11 @@ void lmdb_refusal_read(const struct lmdb_store *self, char *text, size_t size)
 {
     uint64_t bytes = self->refusal.bytes;
     int cause = self->refusal.cause;
-    bool is_limit = cause == LMDB_REFUSAL_LIMIT;
+    bool fills_limit = cause == LMDB_REFUSAL_LIMIT;
     text[0] = '\0';
-    if (bytes == 0 || lmdb_space_fits(self, bytes, !is_limit) ||
+    if (bytes == 0 || lmdb_space_fits(self, bytes, !fills_limit) ||
         (cause == LMDB_REFUSAL_DISK && disk_has_room(self, touched_bytes(bytes)))) {
         return;
     }
-    explain(self, reason_of(is_limit ? MDB_MAP_FULL : ENOSPC, false), text, size);
+    explain(self, reason_of(fills_limit ? MDB_MAP_FULL : ENOSPC, false), text, size);
 }

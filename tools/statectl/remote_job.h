@@ -19,10 +19,9 @@ struct remote_job {
     struct progress progress;
 };
 
-/* Starts it and waits until it is done. EXIT_DONE: self->job is done, and says what with, or
-   failed. Else the exit code
-   after saying why: a call failed, or a signal asked to stop; then the job has been ended. Signals
-   have been deferred. Blocks. */
+/* Starts it and waits until it is over. EXIT_DONE: self->job is done and has its contents, or it
+   has failed. Else the exit code after saying why: a call failed, or a signal asked to stop; then
+   the job has been ended. Signals have been deferred. Blocks. */
 int remote_job_run(struct remote_job *self, struct ctl *ctl, Stated__V1__Job__Kind kind,
                    const char *what) STATED_MUST_USE;
 
