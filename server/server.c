@@ -202,10 +202,13 @@ void server_use_store(struct stated_server *self, struct store *store)
     store->failed_context = self;
 }
 
-static bool keeps_waiting(void *context)
+static enum share_outlook outlook(void *context)
 {
     struct stated_server *self = context;
-    return gate_expected_answer_ns(self->gate, clock_now_ns()) > LONG_WAIT_NS;
+    if (gate_expected_answer_ns(self->gate, clock_now_ns()) > LONG_WAIT_NS) {
+        return SHARE_LONG;
+    }
+    return gate_has_writes(self->gate) ? SHARE_WRITES : SHARE_READS;
 }
 
 void server_keep_part(struct stated_server *self, struct server_part *part)
@@ -276,7 +279,7 @@ static enum stated_code open_transport(struct stated_server *self, struct stated
         .max_connections = self->options.max_connections,
         .max_frames = self->options.max_queued_calls,
         .idle_timeout_ms = self->options.idle_timeout_ms,
-        .keeps_waiting = keeps_waiting,
+        .outlook = outlook,
         .party_gone = party_gone,
         .context = self,
     };

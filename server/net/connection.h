@@ -4,6 +4,7 @@
 #define STATED_NET_CONNECTION_H
 
 #include "net/peer.h"
+#include "net/share.h"
 #include "net/slot.h"
 
 #include "stated/status.h"
@@ -30,12 +31,7 @@ struct connection_host {
     struct peer_table *peers;
     struct slot_pool *slots;
     size_t max_body_bytes;
-    /* Of one connection: it is not read on while it has so many in flight, or, when they would wait
-       for long, the frames beyond are refused. Those that wait for a parked call do not count. */
-    uint32_t max_frames;
-    /* Whether a call that came now would wait for long. Any thread; must not block. NULL: never. */
-    bool (*keeps_waiting)(void *context);
-    void *waiting_context;
+    struct share share;
     /* A peer has come. Any thread; must not block. */
     void (*arrived)(void *context);
     /* A peer has left frames behind. Any thread; must not block. */
@@ -89,7 +85,7 @@ struct connection {
     atomic_bool closed; /* says what guarded.closing says, to the receiving side in between */
     struct {
         bool closing;       /* nothing is posted any more */
-        bool parked;        /* not read on, because of max_frames */
+        bool parked;        /* not read on, because of its share */
         uint32_t resume_at; /* frames in flight at which a parked one is read on */
         bool sending;       /* the sending side has an owner */
         struct slot *queue; /* replies that are not being sent yet, oldest first */

@@ -49,39 +49,45 @@ static bool make_room(struct connection *self, size_t needed)
     return true;
 }
 
-/* True: not read on until less than `limit` frames are in flight; the receiving side rests. */
-static bool park(struct connection *self, uint32_t limit)
+enum step {
+    STEP_TAKEN,   /* there may be more */
+    STEP_NEEDS,   /* more bytes */
+    STEP_RESTS,   /* until replies have gone or a slot is free: not ours any more */
+    STEP_BROKEN,  /* the peer does not speak SP REQ */
+    STEP_STARVED, /* there is no memory for the frame, and none is to be awaited */
+    STEP_CLOSED,  /* what it has sent is nobody's wish any more */
+};
+
+/* True: not read on until half the frames are answered; the receiving side rests. False: some have
+   been answered since they were counted, and nobody else would notice. */
+static bool park(struct connection *self, uint32_t frames)
 {
     pthread_mutex_lock(&self->mutex);
-    /* Again: the last replies may have gone in between, and nobody else would notice. */
-    bool parked = !self->guarded.closing && atomic_load(&self->peer.frames) >= limit;
+    bool parked = !self->guarded.closing && atomic_load(&self->peer.frames) == frames;
     self->guarded.parked = parked;
-    self->guarded.resume_at = limit - (self->host->max_frames + 1) / 2;
+    self->guarded.resume_at = frames / 2;
     pthread_mutex_unlock(&self->mutex);
     return parked;
 }
 
-enum turn {
-    TURN_NOW,
-    TURN_LATER, /* its connection is not read on */
-    TURN_NEVER, /* it is refused */
-};
-
-/* A connection with its share in flight waits for some of it, which costs nobody anything. Where
-   that would take long its frames are read and refused, so that the peer knows at once; as many
-   again at most, for one that does not take the refusals is not read on either. */
-static enum turn take_turn(struct connection *self)
+/* Whether the next frame may be taken, and if so whether only to be refused. */
+static enum step take_turn(struct connection *self, bool *refuse)
 {
-    const struct connection_host *host = self->host;
-    uint32_t frames = atomic_load(&self->peer.frames);
-    if (frames < host->max_frames) {
-        return TURN_NOW;
+    for (;;) {
+        uint32_t frames = atomic_load(&self->peer.frames);
+        enum share_turn turn = share_take_turn(&self->host->share, self, frames,
+                                               gate_party_in_flight(&self->peer.party));
+        if (turn != SHARE_LATER) {
+            *refuse = turn == SHARE_REFUSED;
+            return STEP_TAKEN;
+        }
+        if (park(self, frames)) {
+            return STEP_RESTS;
+        }
+        if (atomic_load(&self->closed)) {
+            return STEP_CLOSED;
+        }
     }
-    bool refuse = host->keeps_waiting != NULL && host->keeps_waiting(host->waiting_context);
-    if (park(self, refuse ? 2 * host->max_frames : host->max_frames)) {
-        return TURN_LATER;
-    }
-    return refuse ? TURN_NEVER : TURN_NOW;
 }
 
 static void start_frame(struct connection *self, struct slot *slot,
@@ -105,15 +111,6 @@ bool connection_set_aside(struct exchange *exchange)
     peer_set_aside(&slot->connection->peer);
     return !atomic_load(&slot->connection->closed);
 }
-
-enum step {
-    STEP_TAKEN,   /* there may be more */
-    STEP_NEEDS,   /* more bytes */
-    STEP_RESTS,   /* until replies have gone or a slot is free: not ours any more */
-    STEP_BROKEN,  /* the peer does not speak SP REQ */
-    STEP_STARVED, /* there is no memory for the frame, and none is to be awaited */
-    STEP_CLOSED,  /* what it has sent is nobody's wish any more */
-};
 
 static enum step take_greeting(struct connection *self)
 {
@@ -145,9 +142,10 @@ static enum step take_frame(struct connection *self, size_t *needed, bool *holdi
                   result == SP_TOO_LARGE ? "it announced too large a frame" : "this is no request");
         return STEP_BROKEN;
     }
-    enum turn turn = take_turn(self);
-    if (turn == TURN_LATER) {
-        return STEP_RESTS;
+    bool refuse;
+    enum step step = take_turn(self, &refuse);
+    if (step != STEP_TAKEN) {
+        return step;
     }
     bool waits;
     struct slot *slot = slot_pool_take(self->host->slots, &self->waiting, &waits);
@@ -159,7 +157,7 @@ static enum step take_frame(struct connection *self, size_t *needed, bool *holdi
         peer_acquire(&self->peer);
         atomic_store(&self->holding, true);
     }
-    start_frame(self, slot, &request, turn == TURN_NEVER);
+    start_frame(self, slot, &request, refuse);
     self->begin += request.bytes;
     return STEP_TAKEN;
 }

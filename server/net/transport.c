@@ -108,9 +108,8 @@ enum stated_code transport_new(const struct transport_options *options, struct d
     self->host.peers = &self->peers;
     self->host.slots = &self->slots;
     self->host.max_body_bytes = (size_t)options->max_message_bytes + MESSAGE_HEADROOM_BYTES;
-    self->host.max_frames = self->options.max_frames_per_connection;
-    self->host.keeps_waiting = options->keeps_waiting;
-    self->host.waiting_context = options->context;
+    share_init(&self->host.share, self->options.max_frames_per_connection, options->outlook,
+               options->context);
     self->host.arrived = peer_arrived;
     self->host.left_frames = wake_upkeep;
     self->host.context = self;

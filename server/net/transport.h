@@ -22,6 +22,7 @@
 #ifndef STATED_NET_TRANSPORT_H
 #define STATED_NET_TRANSPORT_H
 
+#include "net/share.h"
 #include "sched/gate.h"
 
 #include "stated/status.h"
@@ -48,11 +49,11 @@ struct transport_options {
     /* A peer that does not take a byte more of its replies for this long is cut off; 0 = 10 s.
        While others wait for slots, which such replies keep, after a second. */
     uint32_t reply_timeout_ms;
-    /* A connection is not read on while it has this many frames in flight, or, when keeps_waiting
-       says so, more of them are refused; 0 = 64. */
+    /* A connection is not read on while it has this many frames in flight, or, when the outlook is
+       SHARE_LONG, more of them are refused; 0 = 64. */
     uint32_t max_frames_per_connection;
-    /* Whether a call that came now would wait for long. Any thread; must not block. NULL: never. */
-    bool (*keeps_waiting)(void *context);
+    /* What a call that came now would wait for. Any thread; must not block. NULL: SHARE_READS. */
+    enum share_outlook (*outlook)(void *context);
 
     /* The connection behind `party` is gone: drop its queued calls (gate_cancel_party). On the
        transport's own thread, without a lock; may be called until transport_close has returned. */

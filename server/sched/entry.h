@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,16 +47,22 @@ struct gate_run {
 
 /* Whoever sends calls (one per connection): bounds its share, and finds its calls when it leaves.
    Owned by the peer that embeds it; must outlive its entries. Touched under the gate's mutex only,
-   but for its parked calls. */
+   but for in_flight, which anybody may read, and its parked calls. */
 struct gate_party {
-    struct list queued; /* of gate_entry.side_node, ticket order */
-    uint32_t in_flight; /* queued or granted */
-    const char *name;   /* for people, in the queue's picture; NULL = none. As long as the party. */
+    struct list queued;    /* of gate_entry.side_node, ticket order */
+    atomic_uint in_flight; /* queued or granted; written under the gate's mutex */
+    const char *name; /* for people, in the queue's picture; NULL = none. As long as the party. */
     /* Of its parked calls, which the gate does not know: rpc/park.c's, under that one's mutex. */
     struct list parked;
     uint32_t n_parked;
     bool is_gone; /* whatever it still parks is cancelled */
 };
+
+/* Its calls that are queued or granted, a moment ago. Any thread; takes no lock. */
+static inline uint32_t gate_party_in_flight(const struct gate_party *self)
+{
+    return atomic_load_explicit(&self->in_flight, memory_order_relaxed);
+}
 
 /* One call at the gate; embedded in struct stated_call. The submitter sets the first group before
    gate_submit; the gate writes the rest, which is stable once execute or dropped has been called.

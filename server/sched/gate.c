@@ -62,7 +62,7 @@ static void settle_dropped(struct gate *self, struct list *dropped)
          node = list_after(dropped, node)) {
         struct gate_entry *entry = gate_entry_of(node);
         leave_queue(self, entry);
-        entry->party->in_flight--;
+        gate_count_out(entry->party);
         self->guarded.expired += entry->reason == GATE_REASON_EXPIRED;
         self->guarded.cancelled += entry->reason == GATE_REASON_CANCELLED;
     }
@@ -116,7 +116,7 @@ static void release_entries(struct gate *self, struct gate_run *run, uint64_t no
          node = list_after(&run->entries, node)) {
         struct gate_entry *entry = gate_entry_of(node);
         entry->finished_ns = later_of(now_ns, entry->granted_ns);
-        entry->party->in_flight--;
+        gate_count_out(entry->party);
         list_remove(&entry->side_node);
         record_times(self, entry);
     }
@@ -263,7 +263,7 @@ void gate_cancel_party(struct gate *self, struct gate_party *party)
 void gate_party_init(struct gate_party *party)
 {
     list_init(&party->queued);
-    party->in_flight = 0;
+    atomic_init(&party->in_flight, 0);
     party->name = NULL;
     list_init(&party->parked);
     party->n_parked = 0;

@@ -112,6 +112,9 @@ struct gate_figures {
 /* A consistent picture. Any thread. */
 void gate_read_figures(struct gate *self, struct gate_figures *figures);
 
+/* Whether a write is queued or granted now. Any thread. */
+bool gate_has_writes(struct gate *self);
+
 /* One call in the queue's picture. */
 struct gate_queued_call {
     uint64_t ticket; /* 0 = a bypassing read */

@@ -58,6 +58,18 @@ void gate_act(struct gate *self, struct gate_upcalls up, struct rwlock_step *ste
 /* Without the mutex: tells the layer above of each entry in `dropped`, which is left empty. */
 void gate_answer_dropped(struct gate_upcalls up, struct list *dropped);
 
+/* Under the mutex, and so without an atomic addition: n more calls of the party are in flight. */
+static inline void gate_count_in(struct gate_party *party, uint32_t n)
+{
+    atomic_store_explicit(&party->in_flight, gate_party_in_flight(party) + n, memory_order_relaxed);
+}
+
+/* The same: one is no more. */
+static inline void gate_count_out(struct gate_party *party)
+{
+    atomic_store_explicit(&party->in_flight, gate_party_in_flight(party) - 1, memory_order_relaxed);
+}
+
 /* Under the mutex: tells who waits for it when the gate is idle. */
 void gate_note_idle(struct gate *self);
 

@@ -106,7 +106,7 @@ static enum gate_reason admit(struct gate *self, struct submission *submission,
 {
     struct gate_party *party = submission->entries[0]->party;
     uint32_t calls = submission->n_ordered + submission->bypass.count;
-    if (calls > self->options.max_party_calls - party->in_flight) {
+    if (calls > self->options.max_party_calls - gate_party_in_flight(party)) {
         return GATE_REASON_SHARE;
     }
     if (calls + pool_waiting_calls(self->pool) > self->options.max_queued_calls) {
@@ -117,7 +117,7 @@ static enum gate_reason admit(struct gate *self, struct submission *submission,
         rwlock_submit(&self->guarded.lock, &submission->ordered, submission->n_ordered,
                       submission->bytes, submission->now_ns, step);
     if (reason == GATE_REASON_NONE) {
-        party->in_flight += calls;
+        gate_count_in(party, calls);
         self->guarded.bypassing += submission->bypass.count;
     }
     return reason;

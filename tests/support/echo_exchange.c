@@ -13,6 +13,7 @@
 struct echo_frame {
     struct exchange *exchange;
     struct echo_frame *next;
+    struct gate_party *party; /* whose calls it counts as; NULL: nobody's */
     size_t reply_bytes;
     size_t length;
     uint8_t body[];
@@ -37,6 +38,9 @@ static void answer_all(struct echo_frame *frame)
 {
     while (frame != NULL) {
         struct echo_frame *next = frame->next; /* answered frees the frame */
+        if (frame->party != NULL) {
+            atomic_fetch_sub(&frame->party->in_flight, ECHO_MANY_CALLS);
+        }
         frame->exchange->answered(frame->exchange);
         frame = next;
     }
@@ -152,9 +156,14 @@ void exchange_begin(struct exchange *self, const uint8_t *body, size_t length,
         return;
     }
     char kind = length > 0 ? (char)body[0] : ECHO_AT_ONCE;
-    if (kind != ECHO_BY_WORKER && kind != ECHO_WHEN_TOLD && kind != ECHO_PARKED) {
+    if (kind != ECHO_BY_WORKER && kind != ECHO_WHEN_TOLD && kind != ECHO_MANY &&
+        kind != ECHO_PARKED) {
         self->answered(self);
         return;
+    }
+    if (kind == ECHO_MANY) {
+        frame->party = party;
+        atomic_fetch_add(&party->in_flight, ECHO_MANY_CALLS);
     }
     if (kind == ECHO_PARKED && !self->set_aside(self)) {
         self->answered(self);

@@ -11,10 +11,12 @@
 #define ECHO_AT_ONCE 'e'   /* before exchange_begin returns */
 #define ECHO_BY_WORKER 'w' /* from another thread, soon */
 #define ECHO_WHEN_TOLD 'h' /* from the thread that calls echo_answer_held */
+#define ECHO_MANY 'm'      /* the same, a frame of ECHO_MANY_CALLS calls to the party */
 #define ECHO_PARKED 'p'    /* the same, set aside until then */
 #define ECHO_LARGE 'l'     /* at once, ECHO_LARGE_BYTES long */
 
 #define ECHO_LARGE_BYTES ((size_t)512 << 10)
+#define ECHO_MANY_CALLS 100u
 
 /* The reply to a frame that is over its connection's share. */
 #define ECHO_REFUSED "r"

@@ -307,10 +307,44 @@ static void test_connection_is_not_read_on_beyond_its_share(void **state)
     fixture_stop(&fixture);
 }
 
-static bool keeps_waiting(void *context)
+/* Frames of many calls: all that come while nobody else asks, and one at a time beside others. */
+static void test_connection_in_company_has_a_smaller_share(void **state)
+{
+    (void)state;
+    enum { FRAMES = 3 };
+    struct fixture fixture;
+    struct transport_options options = fixture_options(&fixture);
+    fixture_start(&fixture, &options);
+    int greedy = raw_connect(fixture.ipc);
+    char reply[8];
+    for (uint32_t i = 1; i <= FRAMES; i++) {
+        raw_send(greedy, fixture.ipc, i, "m", 1);
+    }
+    echo_wait_held(FRAMES);
+    echo_answer_held();
+    for (uint32_t i = 1; i <= FRAMES; i++) {
+        assert_int_equal(raw_receive(greedy, fixture.ipc, reply, sizeof(reply)), 1);
+    }
+    FIXTURE_WAIT(&fixture, figures.frames == 0);
+    fixture_assert_echo(fixture.ipc, "e of another");
+    for (uint32_t i = 1; i <= FRAMES; i++) {
+        raw_send(greedy, fixture.ipc, i, "m", 1);
+    }
+    for (uint32_t i = 1; i <= FRAMES; i++) {
+        echo_wait_held(1);
+        fixture_assert_echo(fixture.ipc, "e comes through");
+        assert_int_equal(echo_held(), 1);
+        echo_answer_held();
+        assert_int_equal(raw_receive(greedy, fixture.ipc, reply, sizeof(reply)), 1);
+    }
+    close(greedy);
+    fixture_stop(&fixture);
+}
+
+static enum share_outlook long_wait(void *context)
 {
     (void)context;
-    return true;
+    return SHARE_LONG;
 }
 
 /* Where answers take long, what is beyond the share is refused at once, and the rest is served. */
@@ -320,7 +354,7 @@ static void test_connection_beyond_its_share_is_refused_when_it_would_wait(void 
     struct fixture fixture;
     struct transport_options options = fixture_options(&fixture);
     options.max_frames_per_connection = 8;
-    options.keeps_waiting = keeps_waiting;
+    options.outlook = long_wait;
     fixture_start(&fixture, &options);
     int greedy = raw_connect(fixture.ipc);
     char reply[8];
@@ -352,7 +386,7 @@ static void test_refusals_that_are_not_taken_are_bounded(void **state)
     struct fixture fixture;
     struct transport_options options = fixture_options(&fixture);
     options.max_frames_per_connection = SHARE;
-    options.keeps_waiting = keeps_waiting;
+    options.outlook = long_wait;
     options.reply_timeout_ms = 300;
     fixture_start(&fixture, &options);
     int greedy = raw_connect(fixture.ipc);
@@ -452,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_slow_reader_is_cut_off),
         cmocka_unit_test(test_slow_reader_is_cut_off_sooner_when_others_need_its_slots),
         cmocka_unit_test(test_connection_is_not_read_on_beyond_its_share),
+        cmocka_unit_test(test_connection_in_company_has_a_smaller_share),
         cmocka_unit_test(test_connection_beyond_its_share_is_refused_when_it_would_wait),
         cmocka_unit_test(test_refusals_that_are_not_taken_are_bounded),
         cmocka_unit_test(test_large_replies_and_requests),

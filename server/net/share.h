@@ -1,0 +1,44 @@
+/* What one connection may have in flight, so that it is not in front of those who ask for little:
+   what it sends beyond waits in its socket, which costs nobody anything. */
+#ifndef STATED_NET_SHARE_H
+#define STATED_NET_SHARE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* What a call that came now would wait for. */
+enum share_outlook {
+    SHARE_READS,  /* for reads at most, and not for long */
+    SHARE_WRITES, /* for a write as well, and not for long */
+    SHARE_LONG,
+};
+
+/* Of all connections of a transport together. */
+struct share {
+    uint32_t max_frames; /* of a connection */
+    enum share_outlook (*outlook)(void *context);
+    void *context;
+    atomic_uintptr_t asked_last;       /* who, 0 = nobody has asked */
+    atomic_uint_least64_t changing_ns; /* when somebody else than before asked last; 0 = never */
+};
+
+enum share_turn {
+    SHARE_NOW,
+    SHARE_LATER,   /* its connection is not read on */
+    SHARE_REFUSED, /* its calls are refused */
+};
+
+/* Nobody has asked yet. outlook: on any thread, must not block; NULL: SHARE_READS. */
+void share_init(struct share *self, uint32_t max_frames,
+                enum share_outlook (*outlook)(void *context), void *context);
+
+/* What is to happen to a frame that has come: its connection has `frames` in flight, with `calls`
+   that are queued or granted. A connection beyond its share waits until some are answered; where
+   that would take long its frames are refused, so that the peer knows at once, as many again at
+   most: one that does not take the refusals is not read on either. While others ask as well the
+   share is less, though not for what shares a commit: a group of writes in front costs a newcomer
+   little more than one. connection: its address. Any thread; does not block. */
+enum share_turn share_take_turn(struct share *self, const void *connection, uint32_t frames,
+                                uint32_t calls);
+
+#endif
