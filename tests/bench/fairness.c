@@ -1,10 +1,11 @@
 /* Who waits how long: one writer among many greedy readers, and a modest client beside a greedy
    one.
 
-   usage: fairness URL SECONDS
+   usage: fairness URL ELSEWHERE SECONDS
 
    Prints figures of the server at URL, a busy_server, as one JSON object; measure_order makes a
-   table of them. Waits are the server's (admission to grant), round trips the client's. */
+   table of them. ELSEWHERE is another one: what the greedy client takes from the modest one there
+   is the machine's doing. Waits are the server's (admission to grant), round trips the client's. */
 #include "busy.stated-client.h"
 
 #include <stated/client.h>
@@ -47,7 +48,9 @@ struct worker {
     pthread_t thread;
 };
 
-static struct stated_client *connect_to(const char *url)
+/* shared: calls share frames, as they usually do; else what the server does with each call is
+   measured. */
+static struct stated_client *connect_to(const char *url, bool shared)
 {
     struct stated_client_options options = STATED_CLIENT_OPTIONS_INIT;
     struct stated_status status;
@@ -55,7 +58,7 @@ static struct stated_client *connect_to(const char *url)
     options.endpoint = url;
     options.timeout_ms = 60000;
     options.max_calls = GREEDY;
-    options.coalesce = false; /* what the server does with each call is measured */
+    options.coalesce = shared;
     options.retry = false;
     options.number_writes = false;
     if (stated_client_open(&options, &client, &status) != STATED_OK) {
@@ -184,7 +187,7 @@ static void measure_writer(const char *url, unsigned seconds)
     static struct worker workers[READERS + 1];
     atomic_store(&stopping, false);
     for (size_t i = 0; i <= READERS; i++) {
-        start(&workers[i], connect_to(url), i == READERS, i == READERS ? WRITE_US : READ_US);
+        start(&workers[i], connect_to(url, false), i == READERS, i == READERS ? WRITE_US : READ_US);
     }
     run_for(seconds);
     size_t n = 0;
@@ -269,7 +272,7 @@ static struct modest_times measure_modest(const char *url, unsigned seconds)
 {
     static struct worker modest;
     atomic_store(&stopping, false);
-    start(&modest, connect_to(url), false, WRITE_US);
+    start(&modest, connect_to(url, false), false, WRITE_US);
     run_for(seconds);
     pthread_join(modest.thread, NULL);
     stated_client_close(modest.client);
@@ -287,34 +290,45 @@ static struct modest_times measure_modest(const char *url, unsigned seconds)
     return times;
 }
 
-/* F3. */
-static void measure_share(const char *url, unsigned seconds)
+/* The modest client at url beside a greedy one at greedy_url; prints its figures, named. */
+static void measure_beside(const char *name, const char *url, const char *greedy_url, bool shared,
+                           unsigned seconds)
 {
     static struct greedy greedy;
-    struct modest_times alone = measure_modest(url, seconds);
+    greedy = (struct greedy){.client = connect_to(greedy_url, shared)};
     atomic_store(&stopping, false);
-    greedy.client = connect_to(url);
     for (unsigned i = 0; i < GREEDY; i++) {
         atomic_fetch_add(&greedy.in_flight, 1);
         ask_again(&greedy);
     }
     struct modest_times beside = measure_modest(url, seconds);
     stated_client_close(greedy.client);
-    printf("\"alone_p99_us\": %llu, \"beside_p99_us\": %llu, \"beside_in_server_p99_us\": %llu, "
-           "\"greedy_served\": %llu, \"greedy_refused\": %llu}\n",
-           (unsigned long long)alone.round_trip_us, (unsigned long long)beside.round_trip_us,
-           (unsigned long long)beside.in_server_us, (unsigned long long)atomic_load(&greedy.served),
+    printf(", \"%s\": {\"p99_us\": %llu, \"in_server_p99_us\": %llu, \"greedy_served\": %llu, "
+           "\"greedy_refused\": %llu}",
+           name, (unsigned long long)beside.round_trip_us, (unsigned long long)beside.in_server_us,
+           (unsigned long long)atomic_load(&greedy.served),
            (unsigned long long)atomic_load(&greedy.refused));
+}
+
+/* F3. */
+static void measure_share(const char *url, const char *elsewhere, unsigned seconds)
+{
+    struct modest_times alone = measure_modest(url, seconds);
+    printf("\"alone_p99_us\": %llu", (unsigned long long)alone.round_trip_us);
+    measure_beside("beside", url, url, false, seconds);
+    measure_beside("beside_shared", url, url, true, seconds);
+    measure_beside("elsewhere", url, elsewhere, false, seconds);
+    printf("}\n");
 }
 
 int main(int argc, char **argv)
 {
-    unsigned seconds = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+    unsigned seconds = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
     if (seconds == 0) {
-        fprintf(stderr, "usage: fairness URL SECONDS\n");
+        fprintf(stderr, "usage: fairness URL ELSEWHERE SECONDS\n");
         return 2;
     }
     measure_writer(argv[1], seconds);
-    measure_share(argv[1], seconds);
+    measure_share(argv[1], argv[2], seconds);
     return 0;
 }

@@ -21,6 +21,8 @@ class MeasureOrder(unittest.TestCase):
         for name, with_target in (("F1 ", 1), ("F2 ", 1), ("F3 ", 1), ("P10 ", 2), ("OVERLOAD", 4)):
             found = [line for line in lines if line.startswith(name) and "   target " in line]
             self.assertEqual(len(found), with_target, done.stdout)
+        for beside in ("F3 limit", "F3 shared", "F3 pthread"):
+            self.assertEqual(sum(line.startswith(beside) for line in lines), 1, done.stdout)
         self.assertEqual(sum(line.startswith("INLINE") for line in lines), 2)
         self.assertEqual(lines[-1], f"{done.stdout.count(': MISSED')} targets missed")
         # Fairness is no matter of speed.
