@@ -170,9 +170,10 @@ bool gate_is_poisoned(const struct gate *self);
 /* The same, with the report. Any thread. */
 bool gate_read_poison(struct gate *self, struct gate_poison *poison);
 
-/* An operator says that the state is good again. False when it is not poisoned, or when its
-   recovery is still to come or running. Any thread. */
-bool gate_clear_poison(struct gate *self);
+/* An operator, who has seen the report of the poison of this ticket, says that the state is good
+   again. False when it is not poisoned, not by that one any more, or when its recovery is still to
+   come or running. Any thread. */
+bool gate_clear_poison(struct gate *self, uint64_t ticket);
 
 /* Stops the timer and the workers after the runs in hand, joins them and frees the gate. Nothing
    may be queued or granted (gate_wait_idle); not from a worker or callback thread. NULL is allowed.

@@ -67,10 +67,11 @@ bool gate_read_poison(struct gate *self, struct gate_poison *poison)
     return poisoned;
 }
 
-bool gate_clear_poison(struct gate *self)
+bool gate_clear_poison(struct gate *self, uint64_t ticket)
 {
     pthread_mutex_lock(&self->mutex);
-    bool cleared = self->guarded.lock.poisoned && !self->guarded.recovery_due;
+    bool cleared = self->guarded.lock.poisoned && self->guarded.poison.ticket == ticket &&
+                   !self->guarded.recovery_due;
     if (cleared) {
         set_poisoned(self, false);
     }

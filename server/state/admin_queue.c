@@ -4,6 +4,8 @@
 #include "sched/gate.h"
 #include "server.h"
 
+#include <inttypes.h>
+
 #define QUEUE_LIMIT_DEFAULT 100
 #define QUEUE_LIMIT_MAX 1000
 
@@ -119,7 +121,6 @@ enum stated_code admin_clear_poison(struct stated_call *call,
                                     const Stated__V1__ClearPoisonRequest *request,
                                     Stated__V1__ClearPoisonResponse *response)
 {
-    (void)request;
     struct server_view view;
     struct gate_poison poison;
     server_read_view(stated_call_state(call), &view);
@@ -127,11 +128,19 @@ enum stated_code admin_clear_poison(struct stated_call *call,
         return stated_call_fail(call, STATED_FAILED_PRECONDITION,
                                 "the state is not poisoned; there is nothing to clear");
     }
+    if (request->ticket != 0 && request->ticket != poison.ticket) {
+        return stated_call_fail(call, STATED_FAILED_PRECONDITION,
+                                "the state is poisoned by ticket %" PRIu64
+                                " (%s), not by ticket %" PRIu64
+                                ", and stays so; look at it again before it is cleared",
+                                poison.ticket, poison.label, request->ticket);
+    }
     response->poison = copy_poison(call, &poison);
     if (response->poison == NULL) {
         return admin_no_memory(call);
     }
-    if (!gate_clear_poison(view.gate)) {
+    /* Only the one that the answer shows. */
+    if (!gate_clear_poison(view.gate, poison.ticket)) {
         return stated_call_fail(call, STATED_FAILED_PRECONDITION,
                                 "the state is just being recovered; look again in a moment");
     }

@@ -175,9 +175,9 @@ bool gate_read_poison(struct gate *self, struct gate_poison *poison)
     return false;
 }
 
-bool gate_clear_poison(struct gate *self)
+bool gate_clear_poison(struct gate *self, uint64_t ticket)
 {
-    (void)self;
+    (void)self, (void)ticket;
     return false;
 }
 

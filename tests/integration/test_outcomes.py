@@ -302,7 +302,12 @@ class Failures(Busy):
         self.assertEqual(status, 1, shown)
         self.assertIn(str(torn.order.ticket), shown)
         self.assertIn("half of change 1", shown)
-        self.assertEqual(self.statectl("poison", "clear")[0], 0)
+        status, said = self.statectl("poison", "clear", str(torn.order.ticket + 1))
+        self.assertEqual(status, 73, said)
+        self.assertIn(f"poisoned by ticket {torn.order.ticket} ({CHANGE}), not by ticket "
+                      f"{torn.order.ticket + 1}", said)
+        self.assertEqual(self.statectl("poison", "show")[0], 1)
+        self.assertEqual(self.statectl("poison", "clear", str(torn.order.ticket))[0], 0)
         self.assertEqual(self.statectl("poison", "show")[0], 0)
         self.assert_ok(self.one(queued, CHANGE, {}))
         self.assertEqual(self.changes(), 2)

@@ -66,6 +66,8 @@ class Usage(Checks):
                 (["--timeout", "soon", "ls"], "'soon'"), (["ls", "--timeout", "0"], "'0'"),
                 (["ls", "--timeout", "-5"], "'-5'"), (["ping", "-n", "0"], "'0'"),
                 (["poison"], "show|clear"), (["poison", "eat"], "'eat'"),
+                (["poison", "show", "7"], "no ticket"),
+                (["poison", "clear", "0"], "the ticket"), (["poison", "clear", "x"], "the ticket"),
                 (["queue", "--limit", "1001"], "'1001'"), (["help", "frobnicate"], "frobnicate")):
             with self.subTest(arguments):
                 self.refused(2, *arguments, says=word)

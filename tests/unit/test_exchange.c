@@ -388,7 +388,7 @@ static void test_a_torn_state_executes_nothing_until_it_is_cleared(void **state)
 
     assert_poisoned_write(self, torn);
     assert_int_equal(self->counter.writes, 1001);
-    assert_true(gate_clear_poison(self->gate));
+    assert_true(gate_clear_poison(self->gate, torn));
     const struct frames_call one = write_call(&write);
     reply = frames_call(&self->frames, &one, 1);
     assert_null(reply->replies[0]->status);

@@ -80,13 +80,15 @@ static void test_an_operator_clears_it(void **state)
     struct gate_entry write;
     struct gate_entry queued[2];
     struct gate_entry after;
-    assert_false(gate_clear_poison(self->gate));
+    assert_false(gate_clear_poison(self->gate, 0));
     struct gate_run *run = poison(self, &write, queued);
     layer_let_go(self, run);
     layer_wait_idle(self);
     assert_int_equal(self->recoveries, 0);
-    assert_true(gate_clear_poison(self->gate));
-    assert_false(gate_clear_poison(self->gate));
+    assert_false(gate_clear_poison(self->gate, write.ticket + 1));
+    assert_true(gate_is_poisoned(self->gate));
+    assert_true(gate_clear_poison(self->gate, write.ticket));
+    assert_false(gate_clear_poison(self->gate, write.ticket));
     assert_false(gate_is_poisoned(self->gate));
     layer_submit_new(self, &after, GATE_READ, true);
     assert_int_equal(after.state, GATE_DONE);
@@ -106,7 +108,7 @@ static void test_recovery_runs_alone_and_clears_it(void **state)
     struct gate_run *reading = self->held[0];
     struct gate_run *run = poison(self, &write, queued);
     gate_finish(self->gate, run);
-    assert_false(gate_clear_poison(self->gate));   /* its recovery is to come */
+    assert_false(gate_clear_poison(self->gate, write.ticket)); /* its recovery is to come */
     assert_false(gate_wait_idle(self->gate, 100)); /* the timer has its turn meanwhile */
     assert_int_equal(self->recoveries, 0);         /* something still runs */
     layer_let_go(self, reading);
@@ -131,7 +133,7 @@ static void test_nothing_executes_during_a_recovery(void **state)
     layer_wait(self, &self->recoveries, 1);
     layer_submit_new(self, &late, GATE_READ, true);
     assert_int_equal(late.reason, GATE_REASON_POISONED);
-    assert_false(gate_clear_poison(self->gate));
+    assert_false(gate_clear_poison(self->gate, write.ticket));
     assert_false(gate_wait_idle(self->gate, 2));
     layer_set_block(self, false);
     layer_wait_idle(self);
@@ -146,7 +148,7 @@ static void test_a_recovery_that_fails_is_not_repeated(void **state)
     layer_wait_idle(self);
     assert_int_equal(self->recoveries, 1);
     assert_true(gate_is_poisoned(self->gate));
-    assert_true(gate_clear_poison(self->gate));
+    assert_true(gate_clear_poison(self->gate, write.ticket));
 }
 
 static void test_poison_may_come_again(void **state)

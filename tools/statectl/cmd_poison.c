@@ -40,11 +40,13 @@ static int show(struct ctl *ctl)
     return code;
 }
 
-static int clear(struct ctl *ctl)
+/* ticket: of the poison that is meant, 0 = whichever is there. */
+static int clear(struct ctl *ctl, uint64_t ticket)
 {
     Stated__V1__ClearPoisonRequest request = STATED__V1__CLEAR_POISON_REQUEST__INIT;
     Stated__V1__ClearPoisonResponse *cleared;
     struct stated_status status;
+    request.ticket = ticket;
     if (stated_v1_admin_service_clear_poison(ctl->client, NULL, &request, &cleared, &status) !=
         STATED_OK) {
         return error_call(&status);
@@ -64,25 +66,34 @@ static int run(struct ctl *ctl, int argc, char **argv)
     if (!clears && strcmp(arguments.at[0], "show") != 0) {
         return error_usage("poison: '%s' is neither show nor clear", arguments.at[0]);
     }
+    uint64_t ticket = 0;
+    if (arguments.n == 2 && !clears) {
+        return error_usage("poison: show takes no ticket, there is one poison at most");
+    }
+    if (arguments.n == 2 &&
+        !cli_number("poison: the ticket", arguments.at[1], 1, UINT64_MAX, &ticket)) {
+        return EXIT_USAGE;
+    }
     int code = ctl_connect(ctl);
     if (code != EXIT_DONE) {
         return code;
     }
-    return clears ? clear(ctl) : show(ctl);
+    return clears ? clear(ctl, ticket) : show(ctl);
 }
 
 const struct command cmd_poison = {
     .name = "poison",
-    .arguments = "show|clear",
+    .arguments = "show|clear [TICKET]",
     .summary = "show or clear what poisoned the state",
     .help = "A handler that fails half way through a write poisons the state: no call is executed "
             "until it is good again and someone says so. show: which call it was, when and why; "
             "the exit status is 1 when there is one, 0 when the state is good. clear: calls are "
-            "executed from now on.\n\n"
+            "executed from now on; with the ticket that show has shown, only if it is still that "
+            "call that poisoned the state.\n\n"
             "Examples:\n"
             "  statectl poison show\n"
-            "  statectl poison clear\n",
+            "  statectl poison clear 4711\n",
     .least_arguments = 1,
-    .most_arguments = 1,
+    .most_arguments = 2,
     .run = run,
 };
