@@ -119,12 +119,13 @@ class Failures(Checks):
 
     def test_no_endpoint(self):
         for url in ("nonsense", "udp://127.0.0.1:1", "tcp://127.0.0.1", "ipc://"):
-            self.refused(67, "-e", url, "ping", says=url)
+            self.refused(2, "-e", url, "ping", says=url)
+            self.refused(2, "-e", url, "import", "-", says=url)
 
     def test_an_endpoint_that_is_nearly_one(self):
         for url, meant in (("ipc:/run/x", "ipc:///run/x"), ("tcp//localhost:1", "tcp://localhost:1"),
                            ("/run/x", "ipc:///run/x"), ("localhost:1", "tcp://localhost:1")):
-            self.refused(67, "-e", url, "ls", says=f'did you mean "{meant}"?')
+            self.refused(2, "-e", url, "ls", says=f'did you mean "{meant}"?')
 
     def test_of_several_servers_the_first_that_answers_is_asked(self):
         with server.Server() as served, server.Directory() as directory:
@@ -146,7 +147,7 @@ class Failures(Checks):
                                      f"{endpoint}", "code": "UNAVAILABLE", "exit": 78}),
                         (["-e", "ipc:/x", "ls"],
                          {"message": 'endpoint "ipc:/x" is no URL of ours; did you mean '
-                                     '"ipc:///x"?', "code": "INVALID_ARGUMENT", "exit": 67}),
+                                     '"ipc:///x"?', "exit": 2}),
                         (["poison", "eat"],
                          {"message": "poison: 'eat' is neither show nor clear", "exit": 2}),
                         (["get"], {"message": "get needs arguments; usage: statectl get KEY..."})):

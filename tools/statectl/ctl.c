@@ -80,6 +80,12 @@ enum stated_code ctl_open(const struct ctl *self, uint32_t timeout_ms,
     return stated_client_open(&options, client, status);
 }
 
+int ctl_open_error(const struct stated_status *status)
+{
+    return status->code == STATED_INVALID_ARGUMENT ? error_usage("%s", status->message)
+                                                   : error_call(status);
+}
+
 int ctl_connect(struct ctl *self)
 {
     struct stated_status status;
@@ -87,7 +93,7 @@ int ctl_connect(struct ctl *self)
         ctl_open(self, self->timeout_ms, &self->client, &status) == STATED_OK) {
         return EXIT_DONE;
     }
-    return error_call(&status);
+    return ctl_open_error(&status);
 }
 
 uint64_t ctl_message_limit(struct stated_client *client)

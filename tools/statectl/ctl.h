@@ -33,6 +33,10 @@ enum stated_code ctl_open(const struct ctl *self, uint32_t timeout_ms,
                           struct stated_client **client,
                           struct stated_status *status) STATED_MUST_USE;
 
+/* Says why that failed; returns the exit code that stands for it. Nobody was asked yet when the
+   endpoint is none: that is wrong usage. */
+int ctl_open_error(const struct stated_status *status);
+
 /* Connects unless it is connected. EXIT_DONE, or the exit code after saying why not. Blocks up to
    the timeout. */
 int ctl_connect(struct ctl *self) STATED_MUST_USE;

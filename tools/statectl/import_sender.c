@@ -27,7 +27,7 @@ static int open_clients(struct import_sender *self, size_t n_clients)
     while (self->n_clients < n_clients) {
         struct stated_client **client = &self->clients[self->n_clients];
         if (ctl_open(self->ctl, self->ctl->timeout_ms, client, &status) != STATED_OK) {
-            return error_call(&status);
+            return ctl_open_error(&status);
         }
         self->n_clients++;
     }
