@@ -73,6 +73,8 @@ class Quickstart(unittest.TestCase):
         self.addCleanup(shutil.rmtree, database, ignore_errors=True)
         (database / "status").write_bytes(ODD_PACKAGES)
         self.environment = {"PATH": os.environ["PATH"], "TMPDIR": str(self.temporary)}
+        self.environment.update({name: value for name, value in os.environ.items()
+                                 if name.endswith("SAN_OPTIONS")})
         self.odd_packages = {"DPKG_ADMINDIR": str(database)}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -47,6 +47,8 @@ static void wait_for(const struct follow *follow, struct outcome *self, struct c
     if (fds[0].revents == 0) {
         ctl_deinit(ctl); /* once it is closed, note_outcome has been called */
     }
+    eventfd_t once;
+    eventfd_read(self->ready, &once); /* from here on what was noted is ours */
 }
 
 /* NULL, and why in *status, when there is none. */

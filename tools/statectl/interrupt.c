@@ -5,15 +5,18 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t is_deferred;
-static volatile sig_atomic_t requested;
-static int event_fd = -1;
-static const char *volatile last_words;
+/* Free of locks, so that a handler may touch them; atomic, since it may be on any thread. */
+static atomic_bool is_deferred;
+static atomic_int requested;
+static atomic_int event_fd = -1;
+static const char *_Atomic last_words;
 
 static void write_some(int fd, const void *data, size_t size)
 {
@@ -24,13 +27,15 @@ static void write_some(int fd, const void *data, size_t size)
 static void on_signal(int number)
 {
     int saved = errno;
-    if (!is_deferred || requested != 0) {
-        if (last_words != NULL) {
-            write_some(STDOUT_FILENO, last_words, strlen(last_words));
+    int none = 0;
+    if (!is_deferred ||
+        !atomic_compare_exchange_strong(&requested, &none, EXIT_SIGNAL + number)) {
+        const char *words = last_words;
+        if (words != NULL) {
+            write_some(STDOUT_FILENO, words, strlen(words));
         }
         _exit(EXIT_SIGNAL + number);
     }
-    requested = EXIT_SIGNAL + number;
     const uint64_t one = 1;
     write_some(event_fd, &one, sizeof one);
     errno = saved;
