@@ -43,23 +43,25 @@ void bare_tables_close(struct bare_tables *self)
 
 void bare_tables_commit(struct bare_tables *self, MDB_txn *txn)
 {
-    static char revision[] = "revision";
-    MDB_val name = {.mv_size = sizeof revision - 1, .mv_data = revision};
-    MDB_val value = {.mv_size = sizeof self->revision, .mv_data = &self->revision};
+    static char revision_name[] = "revision";
+    uint64_t revision = self->revision;
+    MDB_val name = {.mv_size = sizeof revision_name - 1, .mv_data = revision_name};
+    MDB_val value = {.mv_size = sizeof revision, .mv_data = &revision};
     check("meta", mdb_put(txn, self->meta, &name, &value, 0));
     check("commit", mdb_txn_commit(txn));
 }
 
 void bare_tables_write(struct bare_tables *self, MDB_txn *txn, MDB_val key, MDB_val value)
 {
-    MDB_val revision = {.mv_size = sizeof self->revision, .mv_data = &self->revision};
+    uint64_t number;
+    MDB_val revision = {.mv_size = sizeof number, .mv_data = &number};
     MDB_val record = {.mv_size = RECORD_BYTES + value.mv_size};
     MDB_val change = {.mv_size = CHANGE_BYTES + key.mv_size + value.mv_size};
     if (value.mv_size > BARE_MAX_VALUE_BYTES || key.mv_size > KEY_BYTES) {
         fputs("LMDB alone: a key or value is too large for this\n", stderr);
         exit(1);
     }
-    self->revision++;
+    number = ++self->revision;
     check("put", mdb_put(txn, self->state, &key, &record, MDB_RESERVE));
     memset(record.mv_data, 0, RECORD_BYTES);
     memcpy((char *)record.mv_data + RECORD_BYTES, value.mv_data, value.mv_size);

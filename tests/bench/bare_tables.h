@@ -4,6 +4,7 @@
 #define STATED_BENCH_BARE_TABLES_H
 
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,7 @@ struct bare_tables {
     MDB_dbi state;   /* key -> what is known of it, and its value */
     MDB_dbi changes; /* revision -> key and value */
     MDB_dbi meta;
-    uint64_t revision;
+    atomic_uint_least64_t revision; /* written under LMDB's lock of writers */
 };
 
 /* Opens or makes them. flags: LMDB's, such as MDB_NOSYNC. */
