@@ -202,9 +202,12 @@ void server_use_store(struct stated_server *self, struct store *store)
     store->failed_context = self;
 }
 
-static enum share_outlook outlook(void *context)
+static enum share_outlook look(void *context, uint32_t *calls)
 {
     struct stated_server *self = context;
+    struct gate_figures figures;
+    gate_read_figures(self->gate, &figures);
+    *calls = figures.waiting_calls + figures.running_calls;
     if (gate_expected_answer_ns(self->gate, clock_now_ns()) > LONG_WAIT_NS) {
         return SHARE_LONG;
     }
@@ -279,7 +282,7 @@ static enum stated_code open_transport(struct stated_server *self, struct stated
         .max_connections = self->options.max_connections,
         .max_frames = self->options.max_queued_calls,
         .idle_timeout_ms = self->options.idle_timeout_ms,
-        .outlook = outlook,
+        .look = look,
         .party_gone = party_gone,
         .context = self,
     };

@@ -224,10 +224,11 @@ void connection_send_greeting(struct connection *self)
     }
 }
 
+/* Also when it is closing: then nobody else ends what was held. */
 void connection_send_held(struct connection *self)
 {
     pthread_mutex_lock(&self->mutex);
-    bool begun = !self->guarded.closing && self->guarded.queue != NULL && begin_sending(self);
+    bool begun = self->guarded.queue != NULL && begin_sending(self);
     pthread_mutex_unlock(&self->mutex);
     if (begun) {
         send_all(self, false);

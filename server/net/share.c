@@ -10,11 +10,10 @@
 /* They do if somebody else has asked within this time. */
 #define COMPANY_NS (1000 * CLOCK_NS_PER_MS)
 
-void share_init(struct share *self, uint32_t max_frames,
-                enum share_outlook (*outlook)(void *context), void *context)
+void share_init(struct share *self, uint32_t max_frames, share_look look, void *context)
 {
     self->max_frames = max_frames;
-    self->outlook = outlook;
+    self->look = look;
     self->context = context;
     atomic_init(&self->asked_last, 0);
     atomic_init(&self->changing_ns, 0);
@@ -49,16 +48,14 @@ enum share_turn share_take_turn(struct share *self, const void *connection, uint
     if (frames == 0 || (!beyond && (calls < CALLS_IN_COMPANY || !is_in_company(self)))) {
         return SHARE_NOW;
     }
-    switch (self->outlook != NULL ? self->outlook(self->context) : SHARE_READS) {
-    case SHARE_READS:
-        return SHARE_LATER;
-    case SHARE_WRITES:
-        return beyond ? SHARE_LATER : SHARE_NOW;
-    default:
-        break;
-    }
+    uint32_t all = 0;
+    enum share_outlook outlook = self->look != NULL ? self->look(self->context, &all) : SHARE_READS;
     if (!beyond) {
-        return SHARE_NOW;
+        bool waits_for_itself = outlook == SHARE_LONG && calls > all / 2;
+        return outlook == SHARE_READS || waits_for_itself ? SHARE_LATER : SHARE_NOW;
+    }
+    if (outlook != SHARE_LONG) {
+        return SHARE_LATER;
     }
     return frames < 2 * self->max_frames ? SHARE_REFUSED : SHARE_LATER;
 }

@@ -13,10 +13,13 @@ enum share_outlook {
     SHARE_LONG,
 };
 
+/* *calls: how many are queued or granted. Any thread; must not block. */
+typedef enum share_outlook (*share_look)(void *context, uint32_t *calls);
+
 /* Of all connections of a transport together. */
 struct share {
     uint32_t max_frames; /* of a connection */
-    enum share_outlook (*outlook)(void *context);
+    share_look look;
     void *context;
     atomic_uintptr_t asked_last;       /* who, 0 = nobody has asked */
     atomic_uint_least64_t changing_ns; /* when somebody else than before asked last; 0 = never */
@@ -28,16 +31,16 @@ enum share_turn {
     SHARE_REFUSED, /* its calls are refused */
 };
 
-/* Nobody has asked yet. outlook: on any thread, must not block; NULL: SHARE_READS. */
-void share_init(struct share *self, uint32_t max_frames,
-                enum share_outlook (*outlook)(void *context), void *context);
+/* Nobody has asked yet. look: NULL = SHARE_READS. */
+void share_init(struct share *self, uint32_t max_frames, share_look look, void *context);
 
 /* What is to happen to a frame that has come: its connection has `frames` in flight, with `calls`
    that are queued or granted. A connection beyond its share waits until some are answered; where
    that would take long its frames are refused, so that the peer knows at once, as many again at
    most: one that does not take the refusals is not read on either. While others ask as well the
-   share is less, though not for what shares a commit: a group of writes in front costs a newcomer
-   little more than one. connection: its address. Any thread; does not block. */
+   share is less, but for two cases: where a write is queued or granted, whose commit what comes may
+   share; and where answers take long that are not mostly its own, so that overload is still refused
+   and not kept waiting. connection: its address. Any thread; does not block. */
 enum share_turn share_take_turn(struct share *self, const void *connection, uint32_t frames,
                                 uint32_t calls);
 

@@ -108,7 +108,7 @@ enum stated_code transport_new(const struct transport_options *options, struct d
     self->host.peers = &self->peers;
     self->host.slots = &self->slots;
     self->host.max_body_bytes = (size_t)options->max_message_bytes + MESSAGE_HEADROOM_BYTES;
-    share_init(&self->host.share, self->options.max_frames_per_connection, options->outlook,
+    share_init(&self->host.share, self->options.max_frames_per_connection, options->look,
                options->context);
     self->host.arrived = peer_arrived;
     self->host.left_frames = wake_upkeep;

@@ -52,8 +52,7 @@ struct transport_options {
     /* A connection is not read on while it has this many frames in flight, or, when the outlook is
        SHARE_LONG, more of them are refused; 0 = 64. */
     uint32_t max_frames_per_connection;
-    /* What a call that came now would wait for. Any thread; must not block. NULL: SHARE_READS. */
-    enum share_outlook (*outlook)(void *context);
+    share_look look; /* with the context; NULL: the outlook is SHARE_READS */
 
     /* The connection behind `party` is gone: drop its queued calls (gate_cancel_party). On the
        transport's own thread, without a lock; may be called until transport_close has returned. */

@@ -142,7 +142,8 @@ enum stated_code admin_clear_poison(struct stated_call *call,
     /* Only the one that the answer shows. */
     if (!gate_clear_poison(view.gate, poison.ticket)) {
         return stated_call_fail(call, STATED_FAILED_PRECONDITION,
-                                "the state is just being recovered; look again in a moment");
+                                "the state is just being recovered, or was poisoned anew; look "
+                                "again in a moment");
     }
     return STATED_OK;
 }

@@ -5,13 +5,15 @@
 
 #include "test.h"
 
-enum { MAX_FRAMES = 64, COMPANY = 16 };
+enum { MAX_FRAMES = 64, COMPANY = 16, ALL = 2000 };
 
 static const char one;
 static const char other;
 
-static enum share_outlook told(void *context)
+/* In a gate of ALL calls. */
+static enum share_outlook told(void *context, uint32_t *calls)
 {
+    *calls = ALL;
     return *(enum share_outlook *)context;
 }
 
@@ -76,6 +78,19 @@ static void test_where_answers_take_long_what_is_beyond_the_share_is_refused(voi
     }
 }
 
+static void test_who_waits_for_itself_alone_is_held_back_all_the_same(void **state)
+{
+    (void)state;
+    enum share_outlook outlook = SHARE_LONG;
+    struct share self;
+    share_init(&self, MAX_FRAMES, told, &outlook);
+    assert_int_equal(turn(&self, 1, ALL), SHARE_NOW); /* nobody else is there */
+    assert_int_equal(share_take_turn(&self, &other, 0, 0), SHARE_NOW);
+    assert_int_equal(turn(&self, 1, ALL / 2), SHARE_NOW);
+    assert_int_equal(turn(&self, 1, ALL / 2 + 1), SHARE_LATER);
+    assert_int_equal(turn(&self, MAX_FRAMES, ALL), SHARE_REFUSED);
+}
+
 static void test_company_ends_some_time_after_the_other_has_asked(void **state)
 {
     (void)state;
@@ -96,6 +111,7 @@ int main(void)
         cmocka_unit_test(test_who_asks_beside_another_has_few_reads_in_front_of_it),
         cmocka_unit_test(test_what_shares_a_commit_is_not_held_back),
         cmocka_unit_test(test_where_answers_take_long_what_is_beyond_the_share_is_refused),
+        cmocka_unit_test(test_who_waits_for_itself_alone_is_held_back_all_the_same),
         cmocka_unit_test(test_company_ends_some_time_after_the_other_has_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -341,9 +341,10 @@ static void test_connection_in_company_has_a_smaller_share(void **state)
     fixture_stop(&fixture);
 }
 
-static enum share_outlook long_wait(void *context)
+static enum share_outlook long_wait(void *context, uint32_t *calls)
 {
     (void)context;
+    *calls = 0;
     return SHARE_LONG;
 }
 
@@ -354,7 +355,7 @@ static void test_connection_beyond_its_share_is_refused_when_it_would_wait(void 
     struct fixture fixture;
     struct transport_options options = fixture_options(&fixture);
     options.max_frames_per_connection = 8;
-    options.outlook = long_wait;
+    options.look = long_wait;
     fixture_start(&fixture, &options);
     int greedy = raw_connect(fixture.ipc);
     char reply[8];
@@ -386,7 +387,7 @@ static void test_refusals_that_are_not_taken_are_bounded(void **state)
     struct fixture fixture;
     struct transport_options options = fixture_options(&fixture);
     options.max_frames_per_connection = SHARE;
-    options.outlook = long_wait;
+    options.look = long_wait;
     options.reply_timeout_ms = 300;
     fixture_start(&fixture, &options);
     int greedy = raw_connect(fixture.ipc);

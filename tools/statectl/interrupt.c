@@ -28,8 +28,7 @@ static void on_signal(int number)
 {
     int saved = errno;
     int none = 0;
-    if (!is_deferred ||
-        !atomic_compare_exchange_strong(&requested, &none, EXIT_SIGNAL + number)) {
+    if (!is_deferred || !atomic_compare_exchange_strong(&requested, &none, EXIT_SIGNAL + number)) {
         const char *words = last_words;
         if (words != NULL) {
             write_some(STDOUT_FILENO, words, strlen(words));
