@@ -202,16 +202,14 @@ void server_use_store(struct stated_server *self, struct store *store)
     store->failed_context = self;
 }
 
-static enum share_outlook look(void *context, uint32_t *calls)
+static void look(void *context, struct share_outlook *outlook)
 {
     struct stated_server *self = context;
     struct gate_figures figures;
     gate_read_figures(self->gate, &figures);
-    *calls = figures.waiting_calls + figures.running_calls;
-    if (gate_expected_answer_ns(self->gate, clock_now_ns()) > LONG_WAIT_NS) {
-        return SHARE_LONG;
-    }
-    return gate_has_writes(self->gate) ? SHARE_WRITES : SHARE_READS;
+    outlook->calls = figures.waiting_calls + figures.running_calls;
+    outlook->is_long = gate_expected_answer_ns(self->gate, clock_now_ns()) > LONG_WAIT_NS;
+    outlook->has_writes = gate_has_writes(self->gate);
 }
 
 void server_keep_part(struct stated_server *self, struct server_part *part)

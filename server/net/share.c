@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Reads that one may have in front of the others while they ask as well, or one frame of more. */
@@ -48,13 +47,15 @@ enum share_turn share_take_turn(struct share *self, const void *connection, uint
     if (frames == 0 || (!beyond && (calls < CALLS_IN_COMPANY || !is_in_company(self)))) {
         return SHARE_NOW;
     }
-    uint32_t all = 0;
-    enum share_outlook outlook = self->look != NULL ? self->look(self->context, &all) : SHARE_READS;
-    if (!beyond) {
-        bool waits_for_itself = outlook == SHARE_LONG && calls > all / 2;
-        return outlook == SHARE_READS || waits_for_itself ? SHARE_LATER : SHARE_NOW;
+    struct share_outlook outlook = {.is_long = false};
+    if (self->look != NULL) {
+        self->look(self->context, &outlook);
     }
-    if (outlook != SHARE_LONG) {
+    if (!beyond) {
+        bool is_its_own = !outlook.is_long || calls > outlook.calls / 2;
+        return is_its_own && !outlook.has_writes ? SHARE_LATER : SHARE_NOW;
+    }
+    if (!outlook.is_long) {
         return SHARE_LATER;
     }
     return frames < 2 * self->max_frames ? SHARE_REFUSED : SHARE_LATER;

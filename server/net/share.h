@@ -4,17 +4,18 @@
 #define STATED_NET_SHARE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What a call that came now would wait for. */
-enum share_outlook {
-    SHARE_READS,  /* for reads at most, and not for long */
-    SHARE_WRITES, /* for a write as well, and not for long */
-    SHARE_LONG,
+struct share_outlook {
+    bool is_long;
+    bool has_writes;
+    uint32_t calls; /* queued or granted, of all connections */
 };
 
-/* *calls: how many are queued or granted. Any thread; must not block. */
-typedef enum share_outlook (*share_look)(void *context, uint32_t *calls);
+/* Any thread; must not block. */
+typedef void (*share_look)(void *context, struct share_outlook *outlook);
 
 /* Of all connections of a transport together. */
 struct share {
@@ -31,7 +32,7 @@ enum share_turn {
     SHARE_REFUSED, /* its calls are refused */
 };
 
-/* Nobody has asked yet. look: NULL = SHARE_READS. */
+/* Nobody has asked yet. look: NULL = never for long, and for no write. */
 void share_init(struct share *self, uint32_t max_frames, share_look look, void *context);
 
 /* What is to happen to a frame that has come: its connection has `frames` in flight, with `calls`
@@ -39,8 +40,8 @@ void share_init(struct share *self, uint32_t max_frames, share_look look, void *
    that would take long its frames are refused, so that the peer knows at once, as many again at
    most: one that does not take the refusals is not read on either. While others ask as well the
    share is less, but for two cases: where a write is queued or granted, whose commit what comes may
-   share; and where answers take long that are not mostly its own, so that overload is still refused
-   and not kept waiting. connection: its address. Any thread; does not block. */
+   share; and where answers take long for other reasons than its own calls, so that overload is
+   refused and not kept waiting. connection: its address. Any thread; does not block. */
 enum share_turn share_take_turn(struct share *self, const void *connection, uint32_t frames,
                                 uint32_t calls);
 

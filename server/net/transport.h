@@ -49,10 +49,10 @@ struct transport_options {
     /* A peer that does not take a byte more of its replies for this long is cut off; 0 = 10 s.
        While others wait for slots, which such replies keep, after a second. */
     uint32_t reply_timeout_ms;
-    /* A connection is not read on while it has this many frames in flight, or, when the outlook is
-       SHARE_LONG, more of them are refused; 0 = 64. */
+    /* A connection is not read on while it has this many frames in flight, or, when answers
+       take long, more of them are refused; 0 = 64. */
     uint32_t max_frames_per_connection;
-    share_look look; /* with the context; NULL: the outlook is SHARE_READS */
+    share_look look; /* with the context; NULL: nothing takes long */
 
     /* The connection behind `party` is gone: drop its queued calls (gate_cancel_party). On the
        transport's own thread, without a lock; may be called until transport_close has returned. */

@@ -341,11 +341,10 @@ static void test_connection_in_company_has_a_smaller_share(void **state)
     fixture_stop(&fixture);
 }
 
-static enum share_outlook long_wait(void *context, uint32_t *calls)
+static void long_wait(void *context, struct share_outlook *outlook)
 {
     (void)context;
-    *calls = 0;
-    return SHARE_LONG;
+    outlook->is_long = true;
 }
 
 /* Where answers take long, what is beyond the share is refused at once, and the rest is served. */
