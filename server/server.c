@@ -205,11 +205,11 @@ void server_use_store(struct stated_server *self, struct store *store)
 static void look(void *context, struct share_outlook *outlook)
 {
     struct stated_server *self = context;
-    struct gate_figures figures;
-    gate_read_figures(self->gate, &figures);
-    outlook->calls = figures.waiting_calls + figures.running_calls;
-    outlook->is_long = gate_expected_answer_ns(self->gate, clock_now_ns()) > LONG_WAIT_NS;
-    outlook->has_writes = gate_has_writes(self->gate);
+    struct gate_outlook gate;
+    gate_read_outlook(self->gate, clock_now_ns(), &gate);
+    *outlook = (struct share_outlook){.is_long = gate.answer_ns > LONG_WAIT_NS,
+                                      .has_writes = gate.has_writes,
+                                      .calls = gate.calls};
 }
 
 void server_keep_part(struct stated_server *self, struct server_part *part)

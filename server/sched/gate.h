@@ -67,9 +67,16 @@ void gate_submit(struct gate *self, struct gate_entry *const *entries, size_t n,
    thread; never blocks. */
 void gate_refuse(struct gate *self, struct gate_entry *const *entries, size_t n, uint64_t now_ns);
 
-/* How long it takes until the calls that are queued or granted now are answered, judged by the last
-   ones; 0 = there are none, or it is not known. Any thread. */
-uint64_t gate_expected_answer_ns(struct gate *self, uint64_t now_ns);
+/* What a call that came now would wait for. */
+struct gate_outlook {
+    uint64_t answer_ns; /* until what is queued or granted is answered, judged by the last ones; 0 =
+                           there is nothing, or it is not known */
+    uint32_t calls;     /* queued or granted */
+    bool has_writes;    /* a write is among them */
+};
+
+/* A consistent picture. Any thread. */
+void gate_read_outlook(struct gate *self, uint64_t now_ns, struct gate_outlook *outlook);
 
 /* For who executes an exclusive run, having executed all of it: lets the calls that have queued up
    meanwhile join it. The first of those that did, in the run's list behind the others; NULL: none,
@@ -111,9 +118,6 @@ struct gate_figures {
 
 /* A consistent picture. Any thread. */
 void gate_read_figures(struct gate *self, struct gate_figures *figures);
-
-/* Whether a write is queued or granted now. Any thread. */
-bool gate_has_writes(struct gate *self);
 
 /* One call in the queue's picture. */
 struct gate_queued_call {

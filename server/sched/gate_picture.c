@@ -18,16 +18,6 @@ void gate_read_figures(struct gate *self, struct gate_figures *figures)
     pthread_mutex_unlock(&self->mutex);
 }
 
-/* What is queued behind reads waits because a write is at its head. */
-bool gate_has_writes(struct gate *self)
-{
-    pthread_mutex_lock(&self->mutex);
-    const struct rwlock *lock = &self->guarded.lock;
-    bool has_writes = lock->running > 0 && (lock->exclusive || lock->queued_calls > 0);
-    pthread_mutex_unlock(&self->mutex);
-    return has_writes;
-}
-
 static void copy_call(struct gate_queued_call *out, const struct gate_entry *entry,
                       uint64_t since_ns)
 {

@@ -228,12 +228,15 @@ void gate_refuse(struct gate *self, struct gate_entry *const *entries, size_t n,
     gate_answer_dropped(up, &submission.refused);
 }
 
-uint64_t gate_expected_answer_ns(struct gate *self, uint64_t now_ns)
+/* What is queued behind reads waits because a write is at its head. */
+void gate_read_outlook(struct gate *self, uint64_t now_ns, struct gate_outlook *outlook)
 {
     pthread_mutex_lock(&self->mutex);
-    uint64_t answer_ns = expected_answer_ns(self, now_ns);
+    const struct rwlock *lock = &self->guarded.lock;
+    outlook->answer_ns = expected_answer_ns(self, now_ns);
+    outlook->calls = lock->queued_calls + lock->running + self->guarded.bypassing;
+    outlook->has_writes = lock->running > 0 && (lock->exclusive || lock->queued_calls > 0);
     pthread_mutex_unlock(&self->mutex);
-    return answer_ns;
 }
 
 void gate_submit(struct gate *self, struct gate_entry *const *entries, size_t n, uint64_t now_ns)

@@ -77,17 +77,11 @@ void gate_refuse(struct gate *self, struct gate_entry *const *entries, size_t n,
     }
 }
 
-/* What it queues, it does not tell apart. */
-bool gate_has_writes(struct gate *self)
-{
-    (void)self;
-    return false;
-}
-
-uint64_t gate_expected_answer_ns(struct gate *self, uint64_t now_ns)
+/* Whoever waits sleeps in the rwlock, and is not counted apart. */
+void gate_read_outlook(struct gate *self, uint64_t now_ns, struct gate_outlook *outlook)
 {
     (void)self, (void)now_ns;
-    return 0;
+    *outlook = (struct gate_outlook){.answer_ns = 0};
 }
 
 /* Nothing is queued that could join: whoever waits sleeps in the rwlock. */

@@ -112,30 +112,38 @@ static void test_times_are_kept_by_access_mode(void **state)
     assert_int_equal(latency_count(&times.wait), 0);
 }
 
-static void test_writes_are_told_from_reads(void **state)
+static void assert_outlook(struct layer *self, bool has_writes, uint32_t calls)
+{
+    struct gate_outlook outlook;
+    gate_read_outlook(self->gate, clock_now_ns(), &outlook);
+    assert_int_equal(outlook.has_writes, has_writes);
+    assert_int_equal(outlook.calls, calls);
+}
+
+static void test_the_outlook_tells_writes_from_reads(void **state)
 {
     struct layer *self = *state;
     struct gate_entry writes[2];
     struct gate_entry reads[2];
-    assert_false(gate_has_writes(self->gate));
+    assert_outlook(self, false, 0);
     struct gate_run *run = layer_hold_write(self, &writes[0]);
-    assert_true(gate_has_writes(self->gate)); /* it runs */
+    assert_outlook(self, true, 1); /* it runs */
     layer_let_go(self, run);
     layer_wait_idle(self);
-    assert_false(gate_has_writes(self->gate));
+    assert_outlook(self, false, 0);
     layer_set_hold(self, true);
     for (uint32_t i = 0; i < 2; i++) {
         layer_submit_new(self, &reads[i], GATE_READ, false);
         layer_wait(self, &self->n_held, i + 2);
     }
-    assert_false(gate_has_writes(self->gate));
+    assert_outlook(self, false, 2);
     layer_submit_new(self, &writes[1], GATE_WRITE, false);
-    assert_true(gate_has_writes(self->gate)); /* it waits */
+    assert_outlook(self, true, 3); /* it waits */
     layer_set_hold(self, false);
     gate_finish(self->gate, self->held[1]);
     gate_finish(self->gate, self->held[2]);
     layer_wait_idle(self);
-    assert_false(gate_has_writes(self->gate));
+    assert_outlook(self, false, 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, layer_teardown)
@@ -147,7 +155,7 @@ int main(void)
         CASE(test_the_queue_shows_holder_and_waiting_calls),
         CASE(test_a_long_party_name_is_cut_and_none_is_empty),
         CASE(test_times_are_kept_by_access_mode),
-        CASE(test_writes_are_told_from_reads),
+        CASE(test_the_outlook_tells_writes_from_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
